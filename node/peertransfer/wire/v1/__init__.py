@@ -1,0 +1,1 @@
+"""Generated from ``protos/``; ``make protos`` makes it anew. Only ``wire`` imports it."""
