@@ -150,6 +150,22 @@ class RefusedError(RemoteError):
     exit_code = 5
 
 
+class BusyError(RefusedError):
+    """The provider has too much to do: ask again later."""
+
+
+class UnsupportedError(RefusedError):
+    """The provider does not know this kind of request: do without it."""
+
+
+class OutOfRangeError(RefusedError):
+    """The request named something that the provider's share does not hold: ask another provider."""
+
+
+class EndedError(RefusedError):
+    """The grant ended while it was used: ask for a new link."""
+
+
 class ChangedError(RemoteError):
     """The provider's file changed since it was shared: nobody is at fault, ask for a new link."""
 
