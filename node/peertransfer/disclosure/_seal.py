@@ -14,4 +14,5 @@ A = TypeVar("A", bound=Audience)
 
 def seal(view: V, audience: A, record: DisclosureRecord) -> Disclosed[V, A]:
     """Seal ``view`` for ``audience``; ``record`` is what the ledger will say about it."""
-    return Disclosed._create(view, audience, record)  # noqa: SLF001 - the one permitted maker
+    sealed: Disclosed[V, A] = Disclosed._create(view, audience, record)  # noqa: SLF001 - the one permitted maker
+    return sealed

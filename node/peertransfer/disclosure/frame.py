@@ -7,12 +7,14 @@ nobody else calls ``seal_frame``), and written by ``net.peer_stream`` alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 from peertransfer.content.unforgeable import Unforgeable
 from peertransfer.disclosure.audience import Audience
-from peertransfer.disclosure.disclosed import Disclosed
 from peertransfer.disclosure.views import View
+
+if TYPE_CHECKING:
+    from peertransfer.disclosure.disclosed import Disclosed
 
 V = TypeVar("V", bound=View)
 A = TypeVar("A", bound=Audience)

@@ -7,12 +7,15 @@ the two. A field that a rule does not show is ``None`` or empty in the view, nev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from peertransfer.content.opening import EntryOpening, ShareOpening
 from peertransfer.content.slots import ENTRY_SLOTS, SHARE_SLOTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from peertransfer.content.opening import EntryOpening, ShareOpening
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,122 @@
+"""How does this node run? ``config.toml`` as frozen values.
+
+It says nothing about who may see what (``policy``). Read once at start, and again on SIGHUP.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from peertransfer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_CONFIG_SIZE = 1 << 20
+
+DEFAULT_CONFIG = """\
+# How this node runs. Who may see what is in policy.toml.
+version = 1
+
+# Where each host listens, TCP. Port 0 is drawn once for each network and then kept.
+listen = ["/ip4/0.0.0.0/tcp/0"]
+
+# Addresses told to others instead of those that are bound (a port forwarded by a router, say).
+announce = []
+
+# Free octets that a received file must leave on its disk.
+free_disk_floor = 1073741824
+
+# Bootstrap peers of the open network, as /ip4/.../tcp/.../p2p/... (none: its links carry addresses).
+open_bootstrap = []
+
+# Keep the open network's host up from the start, not only once something is shared or fetched there.
+open_always = false
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The values of ``config.toml``; each has a default."""
+
+    version: int = 1
+    listen: tuple[str, ...] = ("/ip4/0.0.0.0/tcp/0",)
+    """Multiaddrs."""
+    announce: tuple[str, ...] = ()
+    """Multiaddrs told instead of the bound ones."""
+    free_disk_floor: int = 1 << 30
+    """Octets."""
+    open_bootstrap: tuple[str, ...] = ()
+    """Multiaddrs with ``/p2p/``."""
+    open_always: bool = False
+
+
+def load_config(path: Path) -> Config:
+    """Read ``path``; a missing file gives the defaults.
+
+    Raises:
+        ConfigError: with file, line and the nearest valid key.
+    """
+    try:
+        octets = path.read_bytes()
+    except FileNotFoundError:
+        return Config()
+    except OSError as exc:
+        raise ConfigError(
+            f"{path} can't be read: {exc.strerror}", "Look at its mode.", file=str(path)
+        ) from exc
+    if len(octets) > MAX_CONFIG_SIZE:
+        raise ConfigError(
+            f"{path} is over 1 MiB", "Start again from the file that init writes.", file=str(path)
+        )
+    return parse_config(octets, str(path))
+
+
+def parse_config(octets: bytes, file: str) -> Config:
+    """Parse the octets of a ``config.toml``; ``file`` is its name in errors."""
+    try:
+        text = octets.decode()
+        values = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigError(f"{file} is not valid TOML: {exc}", "Mend it there.", file=file) from exc
+    known = {field.name: field for field in fields(Config)}
+    defaults = Config()
+    checked: dict[str, object] = {}
+    for key, value in values.items():
+        line = _line_of(text, key)
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(known)}."
+            raise ConfigError(
+                f"{file}, line {line}: unknown key {key!r}", hint, file=file, line=line, key=key
+            )
+        checked[key] = _checked(key, value, getattr(defaults, key), file, line)
+    if checked.get("version", 1) != 1:
+        raise ConfigError(
+            f"{file}: version {checked['version']} is unknown", "This program reads version 1.", file=file
+        )
+    return Config(**checked)  # type: ignore[arg-type]
+
+
+def _checked(key: str, value: object, default: object, file: str, line: int) -> object:
+    if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    if type(value) is type(default) and not (isinstance(value, int) and value < 0):
+        return value
+    wanted = "a list of texts" if isinstance(default, tuple) else type(default).__name__
+    raise ConfigError(
+        f"{file}, line {line}: {key} must be {wanted}",
+        "Write it as init does.",
+        file=file,
+        line=line,
+        key=key,
+    )
+
+
+def _line_of(text: str, key: str) -> int:
+    found = re.search(rf"^\s*\"?{re.escape(key)}\"?\s*=", text, re.MULTILINE)
+    return text.count("\n", 0, found.start()) + 1 if found else 0

@@ -1,0 +1,48 @@
+"""The door as the shell uses it: ask the engine, write the ledger, only then hand out the view.
+
+It decides nothing (``policy.engine``) and writes to no stream (``net.peer_stream``).
+Spec: ARCHITECTURE.md 3.8.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+from peertransfer.disclosure.disclosed import Decision, Denied, Disclosed, DisclosureRecord
+from peertransfer.disclosure.views import View
+
+if TYPE_CHECKING:
+    from peertransfer.disclosure.audience import Audience
+    from peertransfer.policy.engine import Engine
+    from peertransfer.store.ledger import Ledger
+
+log = logging.getLogger("peertransfer.service")
+
+V = TypeVar("V", bound=View)
+A = TypeVar("A", bound="Audience")
+
+
+class Door:
+    """The one way from the engine to an encoder; ``engine`` is replaced when the policy is reloaded."""
+
+    def __init__(self, engine: Engine, ledger: Ledger) -> None:
+        self.engine = engine
+        self._ledger = ledger
+
+    async def release(self, decision: Decision[V, A], *, peer_id: str, now: int) -> Disclosed[V, A] | None:
+        """Record ``decision`` and return what may leave, or ``None``.
+
+        Raises:
+            StoreError: the ledger can't be written; then nothing leaves.
+        """
+        if isinstance(decision, Denied):
+            await self._ledger.refused(peer_id=peer_id, view=decision.view, item=decision.item, now=now)
+            return None
+        await self._ledger.record([decision.record], now=now)
+        return decision
+
+    async def sent(self, record: DisclosureRecord, octets: int, *, now: int) -> None:
+        """Write the closing row of a grant: content octets that went to its peer."""
+        if octets:
+            await self._ledger.record([record], octets=octets, now=now)
