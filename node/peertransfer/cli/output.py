@@ -1,0 +1,110 @@
+"""How does an answer reach the person, or the program that asked?
+
+Documents for programs go to standard output, one a line; sentences for people too; errors and notes to
+standard error. Everything that may come from a peer passes ``display`` on its way.
+Spec: CLI.md, "Everywhere"; RELIABILITY.md A6.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from peertransfer.content.names import display
+
+if TYPE_CHECKING:
+    from peertransfer.errors import PeertransferError
+
+Answer = Mapping[str, object]
+
+
+SHORT = 8
+"""Characters that tell peers and shares apart on a screen."""
+
+
+def escaped(line: str) -> str:
+    """Return a line of which nothing is left that a terminal would act on; links are not cut short."""
+    return display(line, max(1, len(line)))
+
+
+def show_document(document: Answer) -> None:
+    """Write one JSON document on standard output, at once."""
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str = "") -> None:
+    """Write one line for people on standard output."""
+    sys.stdout.write(_writable(escaped(text), sys.stdout.encoding) + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Write one line for people on standard error."""
+    sys.stderr.write(_writable(escaped(text), sys.stderr.encoding) + "\n")
+    sys.stderr.flush()
+
+
+def show_error(error: PeertransferError, *, as_json: bool) -> None:
+    """Write the one line of an error; for programs, the object too."""
+    if as_json:
+        fault = {"code": error.code, "message": error.message, "hint": error.hint}
+        show_document({"error": fault})
+    note(f"error: {sentences(error.message, error.hint)}")
+
+
+def sentences(*parts: str) -> str:
+    """Join parts into sentences: each ends in one stop, except after a command to type."""
+    return " ".join(_sentence(part.strip()) for part in parts if part.strip())
+
+
+def records(answer: Answer, key: str) -> list[Answer]:
+    """Return the objects of the list ``key``; what is not there is empty."""
+    value = answer.get(key)
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list | tuple) else []
+
+
+def texts(answer: Answer, key: str) -> list[str]:
+    """Return the texts of the list ``key``."""
+    value = answer.get(key)
+    return [str(one) for one in value] if isinstance(value, list | tuple) else []
+
+
+def text(answer: Answer, key: str) -> str:
+    """Return the value of ``key`` as text; empty where there is none."""
+    value = answer.get(key)
+    return "" if value is None else str(value)
+
+
+def number(answer: Answer, key: str) -> float:
+    """Return the value of ``key`` as a number; 0 where there is none."""
+    value = answer.get(key)
+    return value if isinstance(value, int | float) else 0
+
+
+def short(identifier: object) -> str:
+    """Return the last 8 characters of a peer ID or CID: enough to tell them apart on a screen."""
+    word = str(identifier or "")
+    return word if len(word) <= SHORT else f"…{word[-SHORT:]}"
+
+
+def joined(words: Sequence[str], last: str = "and") -> str:
+    """Return ``a, b and c``."""
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _sentence(part: str) -> str:
+    return part if part[-1] in ".!?" or _ends_in_command(part) else f"{part}."
+
+
+def _ends_in_command(part: str) -> bool:
+    _, colon, command = part.rpartition(": ")
+    return bool(colon) and command.split(" ", 1)[0] in {"peertransfer", "chmod", "chown"}
+
+
+def _writable(line: str, encoding: str | None) -> str:
+    """Return ``line`` in characters that the stream can take."""
+    known = encoding or "ascii"
+    return line.encode(known, "backslashreplace").decode(known)

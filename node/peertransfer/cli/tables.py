@@ -1,0 +1,71 @@
+"""How do rows fit a terminal? Columns shorten with an ellipsis, and no line wraps.
+
+It does not know commands. rich is imported when a table is drawn, because it costs a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from peertransfer.cli.output import say
+from peertransfer.content.names import display
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PLAIN_WIDTH = 80
+"""Columns where standard output is no terminal."""
+
+
+def show_table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
+) -> None:
+    """Draw a table on standard output.
+
+    Args:
+        headings: one for each column; the first column keeps its width longest.
+        rows: cells, shown as text.
+        right: headings of the columns that are numbers.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for heading in headings:
+        table.add_column(
+            heading, no_wrap=True, overflow="ellipsis", justify="right" if heading in right else "left"
+        )
+    for row in rows:
+        table.add_row(*(Text(display(str(cell))) for cell in row))
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    Console(file=sys.stdout, highlight=False, markup=False, width=width).print(table)
+
+
+def show_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """Write ``name  value`` lines; a fact without a value is left out."""
+    present = [(name, value) for name, value in facts if value not in {None, ""}]
+    width = max((len(name) for name, _ in present), default=0)
+    for name, value in present:
+        say(f"{name:<{width}}  {value}")
+
+
+def show_tree(paths: Sequence[tuple[str, str]]) -> None:
+    """Draw files below their folders.
+
+    Args:
+        paths: relative path and what stands behind it, such as its size; folders end in ``/``.
+    """
+    shown: set[str] = set()
+    for path, fact in sorted(paths):
+        *folders, name = path.rstrip("/").split("/")
+        for depth in range(len(folders)):
+            folder = "/".join(folders[: depth + 1])
+            if folder not in shown:
+                shown.add(folder)
+                say(f"{'  ' * depth}{folders[depth]}/")
+        is_folder = path.endswith("/")
+        if is_folder:
+            shown.add(path.rstrip("/"))
+        say(f"{'  ' * len(folders)}{name}{'/' if is_folder else ''}{'  ' + fact if fact else ''}")

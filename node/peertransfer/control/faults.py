@@ -1,0 +1,56 @@
+"""How does an error cross the socket? As a JSON object, and back into the class that it was.
+
+It does not decide what a person reads (``cli``) and never holds a traceback.
+Spec: CLI.md, "Everywhere" (exit codes, the error object).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peertransfer.errors import PeertransferError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MAX_TEXT = 4_096
+"""Characters of a message or hint that are believed; ours are under 500."""
+
+
+def fault_object(error: PeertransferError) -> dict[str, object]:
+    """Return ``code``, ``message``, ``hint`` and ``exit_code`` of an error."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }
+
+
+def fault_line(error: PeertransferError) -> dict[str, object]:
+    """Return the event that ends a stream that failed."""
+    return {"event": "error", "error": fault_object(error)}
+
+
+def error_of(fault: Mapping[str, object]) -> PeertransferError:
+    """Return the error that ``fault`` was made from; of a code that is not known, the base class."""
+    kind = _classes().get(_text(fault, "code"), PeertransferError)
+    return kind(_text(fault, "message") or "The node failed and gave no reason", _text(fault, "hint"))
+
+
+def _text(fault: Mapping[str, object], key: str) -> str:
+    value = fault.get(key)
+    return value[:MAX_TEXT] if isinstance(value, str) else ""
+
+
+def _classes() -> dict[str, type[PeertransferError]]:
+    found: dict[str, type[PeertransferError]] = {}
+    for kind in _descendants(PeertransferError):
+        found.setdefault(kind.code, kind)
+    return found
+
+
+def _descendants(kind: type[PeertransferError]) -> Iterator[type[PeertransferError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _descendants(child)

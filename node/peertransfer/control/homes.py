@@ -1,0 +1,70 @@
+"""Is there a home, and has the person agreed to what the node will do?
+
+It does not choose the folder and does not ask the person (both are the command line's). Making a home and the
+statement's text belong to ``service``; they are imported when they are needed, because they cost time.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+from pathlib import Path
+
+from peertransfer.store.home import Home, open_home
+
+_RUNTIME_DIR = "XDG_RUNTIME_DIR"
+POLL_SECONDS = 0.05
+"""Between two looks at whether a node came or went."""
+
+
+def has_home(home_path: Path) -> bool:
+    """Say whether ``init`` was done there: a folder that only exists is not a home."""
+    return (home_path / "config.toml").exists()
+
+
+def make_home(home_path: Path, *, accept_privacy: bool) -> dict[str, object]:
+    """Make the home, or change nothing where there is one.
+
+    Returns:
+        ``home``, ``created`` and ``privacy_digest``.
+
+    Raises:
+        UsageError: the statement was not accepted.
+        HomeError: the home can't be made or used.
+    """
+    from peertransfer.service.home_setup import init_home
+
+    return dict(init_home(home_path, accept_privacy=accept_privacy))
+
+
+def privacy_summary() -> str:
+    """Return the statement's summary: three sentences."""
+    from peertransfer.service.home_setup import privacy_summary as summary
+
+    return summary()
+
+
+def privacy_statement() -> str:
+    """Return the whole statement that this version comes with."""
+    return (importlib.resources.files("peertransfer.rights") / "PRIVACY.md").read_text(encoding="utf-8")
+
+
+def checked_home(home_path: Path) -> Home:
+    """Open a home, after looking at every mode in it.
+
+    Raises:
+        HomeError: it is missing, or wider than 0700 and 0600.
+    """
+    return open_home(home_path)
+
+
+def socket_path(home: Home) -> Path:
+    """Return where the control socket of ``home`` is, or would be."""
+    runtime_dir = os.environ.get(_RUNTIME_DIR)
+    return home.socket_path(Path(runtime_dir) if runtime_dir else None)
+
+
+def make_socket_folder(home: Home) -> Path:
+    """Make the socket's folder where it is not the home itself, and return the socket's path."""
+    runtime_dir = os.environ.get(_RUNTIME_DIR)
+    return home.make_socket_folder(Path(runtime_dir) if runtime_dir else None)
