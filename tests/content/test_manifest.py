@@ -37,7 +37,17 @@ VECTORS = Path(__file__).parent.parent / "vectors" / "content"
 
 def entry(ordinal=0, path="a b/Ünï.TXT", **changes):
     root = Cid.of(Codec.RAW, BLAKE3, b"hello")
-    base = SharedEntry(ordinal, path, "file", 5, True, 1_700_000_000, "text/plain", ("x", "b"), root)
+    base = SharedEntry(
+        ordinal,
+        path,
+        "file",
+        5,
+        executable=True,
+        mtime_at=1_700_000_000,
+        media_type="text/plain",
+        labels=("x", "b"),
+        root=root,
+    )
     return dataclasses.replace(base, **changes)
 
 
