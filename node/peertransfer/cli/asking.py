@@ -18,11 +18,11 @@ from peertransfer.cli.output import note
 from peertransfer.errors import HomeError, SourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from peertransfer.cli.frame import Settings
+    from peertransfer.control.homes import Home, Statement
     from peertransfer.control.sessions import Session
-    from peertransfer.store.home import Home
 
 MAX_SECRET = 65_536
 """Octets read from standard input or a file for a link, an invite or a key."""
@@ -55,7 +55,7 @@ def make_home(settings: Settings, *, accept_privacy: bool) -> dict[str, object]:
 
     path = settings.home_path
     is_new = not homes.has_home(path)
-    is_agreed = accept_privacy or not is_new or _ask_consent(homes.privacy_summary(), homes.privacy_statement)
+    is_agreed = accept_privacy or not is_new or _ask_consent(homes.privacy_statement())
     if not is_agreed:
         raise UsageError(
             f"There is no home at {path}, and none is made before its privacy statement is accepted",
@@ -168,11 +168,11 @@ def _old_home(settings: Settings) -> dict[str, object]:
     return homes.make_home(home.path, accept_privacy=True)
 
 
-def _ask_consent(summary: str, statement: Callable[[], str]) -> bool:
+def _ask_consent(statement: Statement) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     note("There is no home yet. Before one is made:")
-    for line in summary.strip().splitlines():
+    for line in statement.summary:
         note(f"  {line}")
     while True:
         choice = click.prompt("Do you agree? [y]es, [n]o, [d]etails", default="n", err=True).strip().lower()
@@ -180,7 +180,7 @@ def _ask_consent(summary: str, statement: Callable[[], str]) -> bool:
             return True
         if choice not in {"d", "details"}:
             return False
-        for line in statement().splitlines():
+        for line in statement.text.splitlines():
             note(line)
 
 

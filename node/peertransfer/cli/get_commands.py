@@ -213,12 +213,12 @@ def _show_listed(share: Mapping[str, object]) -> None:
         say(f"  {name}: {'ended' if one.get('ended') else text(one, 'link') or 'works'}")
     if text(share, "link"):
         say(f"  {text(share, 'link')}")
-    show_tree([(_listed_path(one), _listed_size(one)) for one in records(share, "entries")])
+    show_tree([(_listed_path(one), _listed_size(one)) for one in records(share, "entries")], depth=1)
 
 
 def _listed_path(entry: Mapping[str, object]) -> str:
     path = text(entry, "path") or text(entry, "name") or f"entry {text(entry, 'index')}"
-    return f"  {path}/" if entry.get("kind") == "folder" else f"  {path}"
+    return f"{path}/" if entry.get("kind") == "folder" else path
 
 
 def _listed_size(entry: Mapping[str, object]) -> str:

@@ -82,9 +82,9 @@ def privacy_policy(settings: Settings) -> None:
 
     statement = homes.privacy_statement()
     if settings.as_json:
-        show_document({"statement": statement})
+        show_document({"version": statement.version, "digest": statement.digest, "text": statement.text})
         return
-    for line in statement.splitlines():
+    for line in statement.text.splitlines():
         say(line)
 
 
@@ -92,14 +92,19 @@ def privacy_policy(settings: Settings) -> None:
 @click.pass_obj
 def privacy_consent(settings: Settings) -> None:
     """Show which statement was accepted, and when."""
-    answer = asking.answer(settings, "consent")
+    from peertransfer.control import homes
+
+    answer = homes.consent(asking.have_home(settings))
     if settings.as_json:
         show_document(answer)
+        return
+    if not answer:
+        say("No statement was accepted.")
         return
     show_facts(
         [
             ("version", text(answer, "version")),
-            ("digest", text(answer, "privacy_digest")),
+            ("digest", text(answer, "digest")),
             ("accepted", moment_text(number(answer, "accepted_at"))),
         ]
     )

@@ -51,21 +51,22 @@ def show_facts(facts: Sequence[tuple[str, object]]) -> None:
         say(f"{name:<{width}}  {value}")
 
 
-def show_tree(paths: Sequence[tuple[str, str]]) -> None:
+def show_tree(paths: Sequence[tuple[str, str]], *, depth: int = 0) -> None:
     """Draw files below their folders.
 
     Args:
         paths: relative path and what stands behind it, such as its size; folders end in ``/``.
+        depth: how far in the roots stand.
     """
     shown: set[str] = set()
     for path, fact in sorted(paths):
         *folders, name = path.rstrip("/").split("/")
-        for depth in range(len(folders)):
-            folder = "/".join(folders[: depth + 1])
+        for index in range(len(folders)):
+            folder = "/".join(folders[: index + 1])
             if folder not in shown:
                 shown.add(folder)
-                say(f"{'  ' * depth}{folders[depth]}/")
+                say(f"{'  ' * (depth + index)}{folders[index]}/")
         is_folder = path.endswith("/")
         if is_folder:
             shown.add(path.rstrip("/"))
-        say(f"{'  ' * len(folders)}{name}{'/' if is_folder else ''}{'  ' + fact if fact else ''}")
+        say(f"{'  ' * (depth + len(folders))}{name}{'/' if is_folder else ''}{'  ' + fact if fact else ''}")

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MAX_BODY = 1 << 20
 """Octets of a request's body (RELIABILITY.md, limits table)."""
+MAX_HEADERS = 16 * 1024
+"""Octets of a request's headers."""
 MAX_WAITING_EVENTS = 1_024
 """Events that wait for a client that reads slowly; beyond it the oldest is dropped."""
 LAST_WORDS_SECONDS = 1.0
@@ -70,14 +72,15 @@ def build_application(node: Node, activity: Activity) -> Starlette:
     """Return the ASGI application for ``node``; ``activity`` is kept up to date by it."""
 
     async def carry_out(request: Request) -> Response:
-        command = COMMANDS.get(request.path_params["command"])
-        if command is None:
-            return _refusal(
-                404, NotFoundError("There is no such command", "The node is older than the program.")
-            )
+        # First: a client that is still writing would not see an answer.
         body = await _read_body(request)
         if isinstance(body, Response):
             return body
+        if sum(len(name) + len(value) for name, value in request.headers.raw) > MAX_HEADERS:
+            return _refusal(431, UsageError(f"The request's headers are over {MAX_HEADERS} octets"))
+        command = COMMANDS.get(request.path_params["command"])
+        if command is None:
+            return _refusal(404, NotFoundError("There is no such command", "The node is older than this."))
         try:
             fields = checked_fields(command, _parse(body))
         except UsageError as error:
@@ -132,6 +135,9 @@ class OperationResponse(Response):
                 await self._write_events(send)
                 is_told = True
                 nursery.cancel_scope.cancel()
+        except ExceptionGroup:
+            self._last = fault_line(_FAILED)
+            raise
         finally:
             if not is_told and not is_gone:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_WORDS_SECONDS):
@@ -168,6 +174,7 @@ class OperationResponse(Response):
                 return
 
 
+_FAILED = PeertransferError("The node failed in this command", "This is its fault: its log says where.")
 _STOPPED = CancelledTransferError("The node stopped", "Run the same command again to go on.")
 
 
@@ -185,9 +192,11 @@ async def _read_body(request: Request) -> bytes | Response:
     """Return the body; of one that is too long, the refusal."""
     octets = bytearray()
     async for part in request.stream():
-        octets += part
-        if len(octets) > MAX_BODY:
-            return _TooLarge()
+        # What is too long is read on and dropped: the server would be stuck with octets that nobody takes.
+        if len(octets) <= MAX_BODY:
+            octets += part
+    if len(octets) > MAX_BODY:
+        return _refusal(413, UsageError(f"The request is over {MAX_BODY} octets", "Name fewer paths."))
     return bytes(octets)
 
 
@@ -211,16 +220,3 @@ def _refuse_constant(word: str) -> float:
 def _refusal(status: int, error: PeertransferError) -> Response:
     octets = json.dumps(fault_line(error)).encode() + b"\n"
     return Response(octets, status_code=status, media_type=MEDIA_TYPE)
-
-
-class _TooLarge(Response):
-    """A refusal that reads on: the server would be stuck with octets that nobody takes."""
-
-    def __init__(self) -> None:
-        error = UsageError(f"The request is over {MAX_BODY} octets", "Name fewer paths at once.")
-        octets = json.dumps(fault_line(error)).encode() + b"\n"
-        super().__init__(octets, status_code=413, media_type=MEDIA_TYPE, headers={"connection": "close"})
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await super().__call__(scope, receive, send)
-        await _disconnected(receive)

@@ -69,7 +69,7 @@ def run(options: DaemonOptions) -> int:
         _tell_error(error, options)
         return error.exit_code
     finally:
-        log.release()
+        log.let_through()
     return 0
 
 
@@ -98,7 +98,7 @@ async def _end_with_parent(node: Node, activity: Activity) -> None:
 
 def _announce(name: str, log: HeldLog, facts: dict[str, object]) -> None:
     _say({**facts, "event": name})
-    log.release()
+    log.let_through()
 
 
 def _say(event: dict[str, object]) -> None:
@@ -127,7 +127,7 @@ def _report_fault(
         error = error.exceptions[0]
     text = f"error: Unexpected {type(error).__name__} in {where(error)}: {error}. This is a fault of"
     sys.stderr.write(clean(f"{text} peertransfer: report it with this line and the version.") + "\n")
-    log.release()
+    log.let_through()
 
 
 def _options(words: Sequence[str]) -> DaemonOptions:

@@ -1,16 +1,28 @@
 """Is there a home, and has the person agreed to what the node will do?
 
-It does not choose the folder and does not ask the person (both are the command line's). Making a home and the
-statement's text belong to ``service``; they are imported when they are needed, because they cost time.
+It does not choose the folder and does not ask the person (both are the command line's). Making a home
+belongs to ``service``, which is imported when it is needed, because it costs time.
 """
 
 from __future__ import annotations
 
-import importlib.resources
 import os
 from pathlib import Path
 
+from peertransfer.rights.statement import Statement, load_statement
 from peertransfer.store.home import Home, open_home
+
+__all__ = (
+    "Home",
+    "Statement",
+    "checked_home",
+    "consent",
+    "has_home",
+    "make_home",
+    "make_socket_folder",
+    "privacy_statement",
+    "socket_path",
+)
 
 _RUNTIME_DIR = "XDG_RUNTIME_DIR"
 POLL_SECONDS = 0.05
@@ -37,16 +49,16 @@ def make_home(home_path: Path, *, accept_privacy: bool) -> dict[str, object]:
     return dict(init_home(home_path, accept_privacy=accept_privacy))
 
 
-def privacy_summary() -> str:
-    """Return the statement's summary: three sentences."""
-    from peertransfer.service.home_setup import privacy_summary as summary
-
-    return summary()
+def privacy_statement() -> Statement:
+    """Return the statement that this version comes with."""
+    return load_statement()
 
 
-def privacy_statement() -> str:
-    """Return the whole statement that this version comes with."""
-    return (importlib.resources.files("peertransfer.rights") / "PRIVACY.md").read_text(encoding="utf-8")
+def consent(home: Home) -> dict[str, object]:
+    """Return which statement was accepted, and when: ``version``, ``digest``, ``accepted_at``."""
+    from peertransfer.service.home_setup import consent_record  # heavy
+
+    return consent_record(home)
 
 
 def checked_home(home_path: Path) -> Home:

@@ -17,6 +17,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
+from peertransfer.control.application import MAX_HEADERS
 from peertransfer.control.endpoint import is_own_user
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from peertransfer.control.endpoint import Endpoint
 
 MAX_CONNECTIONS = 32
-MAX_HEADERS = 16 * 1024
-"""Octets of a request's line and headers."""
+
+TURN_AWAY_SECONDS = 1.0
 
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -77,7 +78,7 @@ class Listener:
         try:
             # hypercorn's annotation names TLS streams only; it tells the two apart itself.
             plain: Any = stream
-            await TCPServer(self._application, self._config, self._context, ConnectionState({}), plain)
+            await _Connection(self._application, self._config, self._context, ConnectionState({}), plain)
         except ExceptionGroup as group:
             # A connection of hypercorn's that broke: the node goes on.
             reason = repr(group.exceptions[0])
@@ -86,10 +87,22 @@ class Listener:
             self._connection_count -= 1
 
 
+class _Connection(TCPServer):
+    """hypercorn's connection, less the five seconds that it stays after the client has gone."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
+
+
 async def _turn_away(stream: trio.SocketStream) -> None:
-    with trio.move_on_after(1):
+    """Answer, and read what was asked: octets left unread would cost the client the answer."""
+    with trio.move_on_after(TURN_AWAY_SECONDS):
         try:
             await stream.send_all(_BUSY)
+            await stream.send_eof()
+            while await stream.receive_some(MAX_HEADERS):
+                pass
         except trio.BrokenResourceError:
             log.debug("connection_gone")
     await stream.aclose()

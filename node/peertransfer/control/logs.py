@@ -34,7 +34,7 @@ _QUIET = ("libp2p", "multiaddr", "hypercorn", "async_service", "trio", "asyncio"
 
 
 def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) -> HeldLog:
-    """Send records to standard error, and hold them until ``release``.
+    """Send records to standard error, and hold them until ``let_through``.
 
     Args:
         level: one of ``LEVELS``.
@@ -59,7 +59,7 @@ class HeldLog(logging.handlers.MemoryHandler):
     def __init__(self, target: logging.Handler) -> None:
         super().__init__(MAX_HELD_LINES, flushLevel=logging.CRITICAL + 1, target=target)
 
-    def release(self) -> None:
+    def let_through(self) -> None:
         """Write what was held; from now on records go straight through."""
         self.flush()
         self.flushLevel = logging.NOTSET

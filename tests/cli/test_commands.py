@@ -1,0 +1,337 @@
+import json
+import signal
+import time
+
+import pytest
+
+from peertransfer.cli import asking, get_commands
+from peertransfer.errors import NotFoundError
+
+LINK = "peertransfer:bafy?n=open&s=AAAAAAAAAAAAAAAAAAAAAA"
+SHARE = {
+    "link": LINK,
+    "manifest_cid": "bafymanifest",
+    "files": 2,
+    "size": 3_000_000,
+    "entries": [],
+    "reach": ["Only people in this building."],
+    "finder_learns": ["Who holds the link can fetch it."],
+    "skipped": [{"path": "pipe", "reason": "not a file"}],
+}
+PEER = "12D3KooWBhSYVzLCNLRyZ7QQs8w6jFJPyUBZ4DoqqwTHgYhRmLJt"
+
+
+def test_share_asks_with_absolute_paths_and_prints_the_link_alone_on_stdout(cli, node, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    node.answers["share"] = SHARE
+    outcome = cli("share", "a", "/b", "--label", "x", "--hash", "sha2-256", "--purpose", "p")
+    assert outcome.code == 0
+    assert outcome.out == LINK + "\n"
+    for word in ("2 files", "2.9 MiB", "Only people in this building", "can fetch it", "skipped: pipe"):
+        assert word in outcome.err
+    fields = node.calls[0][1]
+    assert fields["paths"] == (str(tmp_path / "a"), "/b")
+    assert (fields["labels"], fields["hash"], fields["purpose"]) == (("x",), "sha2-256", "p")
+
+
+def test_share_with_a_running_node_returns_at_once(cli, node):
+    node.answers["share"] = SHARE
+    cli("share", "a")
+    assert [name for name, _ in node.calls] == ["share"]
+
+
+def test_share_as_json_is_one_document(cli, node):
+    node.answers["share"] = SHARE
+    assert cli("share", "a", "--json").document == SHARE
+
+
+def test_share_once_stays_until_one_delivery_and_ends_the_link(cli, node):
+    node.answers["share"] = SHARE
+    node.events["deliveries_follow"] = [
+        {"event": "delivered", "peer_id": PEER, "link_name": "", "octets": 3_000_000, "at": 1}
+    ]
+    node.held.add("deliveries_follow")
+    outcome = cli("share", "a", "--once", "--json")
+    assert outcome.code == 0
+    assert outcome.document == SHARE
+    assert "delivered, verified: …gYhRmLJt has all of it (2.9 MiB)" in outcome.err
+    assert node.calls[-1] == ("link_end", {"ref": LINK})
+
+
+def test_share_qr_draws_a_code(cli, node):
+    node.answers["share"] = SHARE
+    assert "█" in cli("share", "a", "--qr").out
+
+
+def test_get_asks_for_what_was_said(cli, node, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    node.answers["get"] = {
+        "dest": "/d",
+        "files": 1,
+        "size": 5,
+        "octets_received": 5,
+        "octets_reused": 0,
+        "seconds": 2,
+    }
+    outcome = cli(
+        "get", LINK, "here", "--from", "/ip4/1.2.3.4/tcp/1", "--select", "*.txt", "--wait", "--rename"
+    )
+    assert outcome.code == 0
+    assert node.calls == [
+        (
+            "get",
+            {
+                "link": LINK,
+                "dest": str(tmp_path / "here"),
+                "from_addrs": ("/ip4/1.2.3.4/tcp/1",),
+                "select": ("*.txt",),
+                "wait": True,
+                "overwrite": False,
+                "rename": True,
+            },
+        )
+    ]
+    assert outcome.out.startswith("1 file, 5 B, verified: /d\n")
+
+
+def test_get_takes_the_link_from_standard_input(cli, node):
+    cli("get", "-", stdin=f"  {LINK}\n")
+    assert node.calls[0][1]["link"] == LINK
+
+
+def test_an_empty_standard_input_is_a_usage_error(cli, node):
+    assert cli("get", "-").code == 2
+    assert node.calls == []
+
+
+def test_get_refuses_overwrite_with_rename(cli, node):
+    assert cli("get", LINK, "--overwrite", "--rename").code == 2
+
+
+def test_nothing_is_drawn_where_standard_error_is_no_terminal(cli, node):
+    node.events["get"] = [{"event": "progress", "octets_total": 10, "octets_done": 5}]
+    assert cli("get", LINK).err == ""
+
+
+def test_an_interrupted_get_says_how_to_go_on(cli, node, monkeypatch):
+    node.events["get"] = [{"event": "state", "text": "looking"}]
+    node.held.add("get")
+    monkeypatch.setattr(get_commands, "watching", Interrupting)
+    outcome = cli("get", LINK, "my dest")
+    assert outcome.code == 1
+    assert f"peertransfer get '{LINK}' 'my dest'" in outcome.err
+    assert "paused" in outcome.err
+    assert node.cancelled.wait(10)
+
+
+def test_an_interrupted_transfer_that_has_an_id_is_resumed_by_it(cli, node, monkeypatch):
+    node.events["get"] = [{"event": "progress", "transfer_id": "t7"}]
+    node.held.add("get")
+    monkeypatch.setattr(get_commands, "watching", Interrupting)
+    outcome = cli("get", "-", stdin=LINK)
+    assert "peertransfer resume t7" in outcome.err
+    assert LINK not in outcome.err
+
+
+class Interrupting:
+    def __init__(self, name):
+        pass
+
+    def __enter__(self):
+        def interrupt(event):
+            raise KeyboardInterrupt
+
+        return interrupt
+
+    def __exit__(self, *error):
+        return False
+
+
+def test_ls_draws_a_tree(cli, node):
+    entries = [
+        {"path": "src/main.py", "size": 2048, "kind": "file"},
+        {"path": "src/empty", "kind": "folder"},
+        {"path": "README", "size": 5, "kind": "file"},
+    ]
+    node.answers["ls"] = {
+        "shares": [{"manifest_cid": "bafy", "title": "docs", "files": 2, "entries": entries}]
+    }
+    out = cli("ls", LINK).out
+    assert out.splitlines() == [
+        "docs, 2 files  [bafy]",
+        "  README  5 B",
+        "  src/",
+        "    empty/",
+        "    main.py  2.0 KiB",
+    ]
+
+
+def test_an_empty_catalogue_and_a_denied_one_look_the_same_and_exit_0(cli, node):
+    node.answers["ls"] = {"shares": []}
+    outcome = cli("ls", PEER)
+    assert (outcome.code, outcome.out) == (0, "Nothing to see.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        (("unshare", "bafy"), ("unshare", {"ref": "bafy"})),
+        (("link", "create", "bafy", "--for", "Ann"), ("link_create", {"share": "bafy", "name": "Ann"})),
+        (("link", "list"), ("link_list", {})),
+        (("link", "show", LINK), ("link_show", {"link": LINK})),
+        (("link", "end", "Ann"), ("link_end", {"ref": "Ann"})),
+        (("transfers",), ("transfers", {})),
+        (("pause", "t1"), ("pause", {"transfer_id": "t1"})),
+        (("resume", "t1"), ("resume", {"transfer_id": "t1"})),
+        (("cancel", "t1"), ("cancel", {"transfer_id": "t1"})),
+        (("id",), ("identities", {})),
+        (("peers",), ("peers", {})),
+        (("policy", "show"), ("policy_show", {})),
+        (("policy", "reload"), ("policy_reload", {})),
+        (("privacy", "ledger", "--peer", PEER), ("ledger", {"peer": PEER})),
+        (("network", "create", "clinic"), ("network_create", {"name": "clinic", "use_psk": True})),
+        (("network", "create", "n", "--no-psk"), ("network_create", {"name": "n", "use_psk": False})),
+        (("network", "list"), ("network_list", {})),
+        (("network", "show", "n1"), ("network_show", {"network": "n1"})),
+        (("network", "invite", "n1"), ("network_invite", {"network": "n1", "expires_seconds": 604_800})),
+        (("network", "join", "ptinvite:x"), ("network_join_invite", {"invite": "ptinvite:x"})),
+        (("network", "leave", "n1"), ("network_leave", {"network": "n1"})),
+        (("network", "export-psk", "n1"), ("network_export_psk", {"network": "n1"})),
+        (("doctor",), ("doctor", {})),
+    ],
+)
+def test_each_command_asks_the_node_for_just_that(cli, node, words, call):
+    node.answers[call[0]] = {"answer": call[0]}
+    assert cli(*words).code == 0
+    assert node.calls == [call]
+    assert cli(*words, "--json").document == {"answer": call[0]}
+
+
+def test_join_by_a_standard_key_sends_its_text(cli, node, tmp_path):
+    (tmp_path / "swarm.key").write_text("/key/swarm/psk/1.0.0/\n/base16/\nff\n")
+    words = (
+        "network",
+        "join",
+        "--name",
+        "n",
+        "--psk",
+        str(tmp_path / "swarm.key"),
+        "--bootstrap",
+        "/ip4/1.2.3.4/tcp/1",
+    )
+    assert cli(*words).code == 0
+    ((name, fields),) = node.calls
+    assert name == "network_join_psk"
+    assert fields == {
+        "name": "n",
+        "psk_text": "/key/swarm/psk/1.0.0/\n/base16/\nff\n",
+        "bootstrap": ("/ip4/1.2.3.4/tcp/1",),
+    }
+
+
+@pytest.mark.parametrize("words", [(), ("--name", "n"), ("--psk", "f"), ("ptinvite:x", "--name", "n")])
+def test_join_needs_an_invite_or_a_key(cli, node, words):
+    assert cli("network", "join", *words).code == 2
+    assert node.calls == []
+
+
+def test_a_file_that_is_not_there_is_named(cli, node):
+    outcome = cli("network", "join", "--name", "n", "--psk", "/nonexistent")
+    assert outcome.code == 1
+    assert "/nonexistent can't be read: No such file or directory" in outcome.err
+
+
+def test_a_file_that_is_no_text_is_a_usage_error(cli, node, tmp_path):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    assert cli("policy", "check", str(tmp_path / "binary")).code == 2
+
+
+def test_policy_check_sends_text_and_name(cli, node, tmp_path):
+    (tmp_path / "policy.toml").write_text("version = 1\n")
+    file = str(tmp_path / "policy.toml")
+    outcome = cli("policy", "check", file)
+    assert node.calls == [("policy_check", {"text": "version = 1\n", "file": file})]
+    assert "valid" in outcome.out
+
+
+def test_doctor_fails_where_a_check_does(cli, node):
+    node.answers["doctor"] = {
+        "checks": [{"name": "disk", "ok": False, "detail": "full", "mend": "free some"}]
+    }
+    outcome = cli("doctor")
+    assert outcome.code == 1
+    assert outcome.out == "BAD  disk: full\n     mend: free some\n"
+
+
+def test_export_psk_prints_the_key_and_nothing_else(cli, node):
+    node.answers["network_export_psk"] = {"psk": "/key/swarm/psk/1.0.0/\n/base16/\nff\n"}
+    assert cli("network", "export-psk", "n1").out == "/key/swarm/psk/1.0.0/\n/base16/\nff\n"
+
+
+def test_status_lists_hosts_with_whole_addresses(cli, node):
+    addr = f"/ip4/192.0.2.1/tcp/4001/p2p/{PEER}"
+    node.answers["status"] = {
+        "state": "running",
+        "version": "0.1.0",
+        "connections": 0,
+        "hosts": [{"network_id": "open", "name": "open", "listen_addrs": [addr], "members_seen": 2}],
+    }
+    out = cli("status").out
+    assert addr in out
+    assert "connections  0" in out
+
+
+def test_tables_fit_eighty_columns(cli, node):
+    long = "x" * 200
+    rows = [
+        {"peer_id": PEER, "network_id": long, "direction": "inbound", "connected_at": time.time() - 90_000},
+    ]
+    node.answers["peers"] = {"peers": rows}
+    node.answers["ledger"] = {
+        "entries": [
+            {
+                "at": 1,
+                "peer_id": PEER,
+                "view": "openings",
+                "item": "b" * 59,
+                "fields": ["name"] * 20,
+                "rule": long,
+            }
+        ]
+    }
+    node.answers["transfers"] = {"transfers": [{"transfer_id": "t1", "state": "paused", "title": long}]}
+    for words in (("peers",), ("privacy", "ledger"), ("transfers",)):
+        lines = cli(*words).out.splitlines()
+        assert len(lines) == 2, lines
+        assert max(len(line) for line in lines) <= 80
+    assert "…gYhRmLJt " in cli("peers").out
+
+
+def test_transfers_follow_prints_changes_until_it_is_interrupted(cli, node, monkeypatch):
+    node.answers["transfers"] = {"transfers": []}
+    rounds = []
+
+    def next_round(seconds):
+        rounds.append(seconds)
+        if len(rounds) == 2:
+            node.answers["transfers"] = {"transfers": [{"transfer_id": "t1"}]}
+        if len(rounds) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(get_commands.time, "sleep", next_round)
+    outcome = cli("transfers", "--follow", "--json")
+    assert outcome.code == 0
+    assert [json.loads(line) for line in outcome.out.splitlines()] == [
+        {"transfers": []},
+        {"transfers": [{"transfer_id": "t1"}]},
+    ]
+
+
+def test_a_share_that_is_not_there_is_exit_1(cli, node):
+    node.answers["unshare"] = NotFoundError("There is no such share", "List them with: peertransfer ls")
+    assert cli("unshare", "bafy").code == 1
+
+
+def test_sigterm_ends_a_block_as_an_interrupt(home):
+    with pytest.raises(KeyboardInterrupt), asking.ending_by_signal():
+        signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,83 @@
+import inspect
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from peertransfer.service.node import Node
+
+from peertransfer.control.commands import _WORDS, COMMANDS, Kind, checked_fields
+from peertransfer.errors import UsageError
+
+GET = COMMANDS["get"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def test_fields_of_the_right_kind_pass():
+    fields = checked_fields(GET, {"link": "l", "dest": "/d", "select": ["*.txt"], "wait": True})
+    assert fields == {"link": "l", "dest": "/d", "select": ("*.txt",), "wait": True}
+
+
+def test_an_absent_option_is_left_to_the_node():
+    assert checked_fields(GET, {"link": "l", "dest": "/d", "wait": None}) == {"link": "l", "dest": "/d"}
+
+
+def test_a_field_that_is_not_known_is_refused_with_the_nearest():
+    with pytest.raises(UsageError) as raised:
+        checked_fields(GET, {"link": "l", "dest": "/d", "overwrit": True})
+    assert "'overwrite'" in raised.value.hint
+
+
+def test_a_missing_field_is_named():
+    with pytest.raises(UsageError, match="'dest'"):
+        checked_fields(GET, {"link": "l"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("link", 1),
+        ("link", "a\0b"),
+        ("link", "x" * 65_537),
+        ("select", "*.txt"),
+        ("select", [1]),
+        ("select", ["x"] * 10_001),
+        ("wait", 1),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(name, value):
+    with pytest.raises(UsageError, match=f"'{name}'"):
+        checked_fields(GET, {"link": "l", "dest": "/d", name: value})
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, True, 1 << 54, "1"])
+def test_a_number_is_whole_and_not_negative(value):
+    with pytest.raises(UsageError):
+        checked_fields(COMMANDS["ledger"], {"since": value})
+
+
+@given(st.sampled_from(sorted(COMMANDS)), st.dictionaries(st.text(max_size=8), JSON, max_size=4))
+def test_any_body_is_taken_or_refused_by_name(name, body):
+    try:
+        fields = checked_fields(COMMANDS[name], body)
+    except UsageError:
+        return
+    assert set(fields) <= set(COMMANDS[name].required) | set(COMMANDS[name].optional)
+
+
+def test_every_command_is_a_method_of_the_node_with_these_fields():
+    for command in COMMANDS.values():
+        parameters = dict(inspect.signature(getattr(Node, command.name)).parameters)
+        parameters.pop("self")
+        assert ("progress" in parameters) == command.is_long, command.name
+        parameters.pop("progress", None)
+        assert set(command.required) | set(command.optional) == set(parameters), command.name
+        for name in command.optional:
+            assert parameters[name].default is not inspect.Parameter.empty, (command.name, name)
+
+
+def test_every_kind_has_a_word_for_its_refusal():
+    assert set(_WORDS) == set(Kind)

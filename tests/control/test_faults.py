@@ -1,0 +1,39 @@
+import pytest
+
+from peertransfer.control.faults import error_of, fault_object
+from peertransfer.errors import PeertransferError, PolicyError
+
+
+def _kinds(kind=PeertransferError):
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _kinds(child)
+
+
+@pytest.mark.parametrize("kind", list(_kinds()), ids=lambda kind: kind.__name__)
+def test_every_error_keeps_its_code_and_exit_code_across_the_socket(kind):
+    error = kind("what", "mend")
+    back = error_of(fault_object(error))
+    assert (back.code, back.exit_code, back.message, back.hint) == (
+        error.code,
+        error.exit_code,
+        "what",
+        "mend",
+    )
+
+
+def test_a_code_that_is_not_known_is_a_local_error():
+    assert error_of({"code": "future", "message": "m"}).exit_code == 1
+
+
+@pytest.mark.parametrize("fault", [{}, {"code": 1, "message": [], "hint": None}])
+def test_a_fault_that_says_nothing_still_has_a_sentence(fault):
+    assert error_of(fault).message
+
+
+def test_an_over_long_message_is_cut():
+    assert len(error_of({"message": "x" * 100_000}).message) <= 4_096
+
+
+def test_facts_survive_in_the_message_alone():
+    assert fault_object(PolicyError("p", file="f", line=3))["message"] == "p"
