@@ -1,0 +1,64 @@
+"""What does a node disclose out of the box? The policy that ``init`` writes.
+
+It is text, because the person is meant to read and change it. Spec: ARCHITECTURE.md, "The door", 5.
+"""
+
+from __future__ import annotations
+
+CLOSED = """\
+# Who may see what. Whatever no rule shows is hidden, and where a rule hides, no rule shows.
+#
+#   to     "anyone", "peer:<peer ID>", "members" (of any private network), "members:<network ID>",
+#          "dht-servers", "dht-servers:<network ID>" (those who route), "link-holders", "link:<name>"
+#   items  "share:<manifest CID>", "label:<label>" choose shares; "path:<glob>" narrows them to the
+#          entries that match (docs/** is all below docs, *.key that name in any folder, and what is
+#          hidden hides all below it). Without items: all.
+#   show   show.<view> = ["field", ...]; "*" is every field of the view. hide is written alike, and wins.
+#
+# `peertransfer policy check FILE` tests a change, SIGHUP or `policy reload` takes it.
+# docs/disclosure.md lists every view and field.
+version = 1
+
+# Whoever proves that it holds a link gets what is behind it: names, sizes, octets. Add "mtime",
+# "media_type", "labels", "share_purpose" or "share_basis" to openings to tell more.
+[[rule]]
+name = "link-holders-fetch"
+to = ["link-holders"]
+show.manifest = ["octets"]
+show.openings = ["share_title", "kind", "content", "name", "folder", "size", "executable"]
+show.content = ["octets"]
+show.grant = ["proof", "until"]
+
+# Members of a private network find each other: this host's addresses and those of peers it knows,
+# the protocols it speaks, and who provides a locator that they ask for.
+[[rule]]
+name = "members-connect"
+to = ["members"]
+show.addresses = ["listen_addrs", "closer_peers"]
+show.protocols = ["protocol_ids"]
+show.provide = ["provider_records"]
+
+# Those who serve a private network's DHT learn blind locators, never names or CIDs.
+[[rule]]
+name = "dht-servers-route"
+to = ["dht-servers"]
+show.provide = ["locator", "addrs"]
+show.lookup = ["key"]
+
+# A stranger gets a greeting, and a no that is the same for every reason. A want is what you ask of a
+# peer when you run `get`; only who proves that it holds the link too learns which parts follow.
+[[rule]]
+name = "anyone-greet-and-ask"
+to = ["anyone"]
+show.protocols = ["hello"]
+show.refusal = ["code"]
+show.want = ["locator", "proof", "requests", "delivered"]
+
+# One more, as an example: keep key files from everyone, in every share.
+# [[rule]]
+# name = "no-keys"
+# to = ["anyone"]
+# items = ["path:*.key"]
+# hide.openings = ["*"]
+# hide.content = ["*"]
+"""
