@@ -1,4 +1,4 @@
-"""Check the documents: every relative link leads somewhere, every ADR is listed, no machine's path is named."""
+"""Check the documents: every relative link leads somewhere, every ADR is listed, no machine is named."""
 
 from __future__ import annotations
 

@@ -1,0 +1,230 @@
+"""One exchange stream at the getter: say hello, prove, then ask and hand answers to whoever asked.
+
+It chooses nothing to ask for (``service.fetching``) and verifies no block; the machine checks order, limits
+and the provider's proof. Spec: docs/protocol.md.
+
+Strategy: one reader feeds the machine; each outstanding request has a channel of its own, so that several
+tasks can ask at once. Whoever is slow to take an answer slows the stream, and with it the provider.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+import trio
+
+from peertransfer.disclosure.views import Hello
+from peertransfer.errors import PeerTimeoutError, PeertransferError, RefusedError, StreamLostError
+from peertransfer.exchange import events as e
+from peertransfer.exchange.getter import Getter
+from peertransfer.service.facts import asker_of, wall_clock
+from peertransfer.wire.codes import error_of_code
+from peertransfer.wire.messages import VERSION
+
+if TYPE_CHECKING:
+    from peertransfer.disclosure.audience import OnePeer
+    from peertransfer.disclosure.disclosed import Disclosed
+    from peertransfer.disclosure.frame import SealedFrame
+    from peertransfer.disclosure.views import WantView
+    from peertransfer.net.peer_stream import PeerStream
+    from peertransfer.service.door import Door
+
+Want: TypeAlias = "Disclosed[WantView, OnePeer]"
+Answer: TypeAlias = (
+    "e.ManifestBlocksReceived | e.BlocksReceived | e.OpeningsReceived | e.HaveReceived | e.CatalogueReceived"
+)
+Ask: TypeAlias = Callable[[Getter, Want], "tuple[int, SealedFrame]"]
+
+EXCHANGE_PROTOCOL = "/peertransfer/exchange/1.0.0"
+MAX_REQUESTS = 8
+"""Requests of ours outstanding on one stream."""
+SILENCE_SECONDS = 15.0
+"""A provider that owes an answer and says nothing for so long is silent."""
+READ_SIZE = 1 << 18
+
+
+class Asking:
+    """A stream on which the provider granted our want (or, for a catalogue, said hello)."""
+
+    def __init__(self, stream: PeerStream, machine: Getter, want: Want) -> None:
+        self._stream = stream
+        self._machine = machine
+        self._want = want
+        self._waiting: dict[int, trio.MemorySendChannel[Answer | PeertransferError]] = {}
+        self._slots = trio.Semaphore(max(1, min(MAX_REQUESTS, machine.request_limit)))
+        self._failure: PeertransferError | None = None
+
+    @property
+    def peer_id(self) -> str:
+        """The provider."""
+        return self._stream.peer_id
+
+    @asynccontextmanager
+    async def request(self, ask: Ask) -> AsyncIterator[AsyncIterator[Answer]]:
+        """Ask, and iterate over the parts of the answer; leaving early gives the request up.
+
+        Raises:
+            RefusedError, ChangedError, BusyError, EndedError, ...: the provider refused this request.
+            StreamLostError, PeerTimeoutError, RemoteProtocolError: the stream is over.
+        """
+        async with self._slots:
+            if self._failure is not None:
+                raise self._failure
+            request_id, frame = ask(self._machine, self._want)
+            send, receive = trio.open_memory_channel[Answer | PeertransferError](1)
+            self._waiting[request_id] = send
+            await self._stream.send(frame)
+            try:
+                async with receive:
+                    yield self._parts(receive)
+            finally:
+                if self._waiting.pop(request_id, None) is not None and self._failure is None:
+                    await self._give_up(request_id)
+
+    async def _parts(
+        self, receive: trio.MemoryReceiveChannel[Answer | PeertransferError]
+    ) -> AsyncIterator[Answer]:
+        async for part in receive:
+            if isinstance(part, PeertransferError):
+                raise part
+            yield part
+            if isinstance(part, e.HaveReceived) or part.last:
+                return
+        raise self._failure or StreamLostError("the stream to the provider ended", peer=self.peer_id)
+
+    async def delivered(self) -> None:
+        """Tell the provider that all that was wanted arrived and verified, where the policy lets us."""
+        if self._want.view.delivered and self._failure is None:
+            await self._stream.send(self._machine.delivered(self._want))
+
+    # --- the reader --------------------------------------------------------------------------------
+
+    async def read(self) -> None:
+        """Feed the machine until the stream ends; every waiting request learns why."""
+        try:
+            await self._read()
+        except PeertransferError as error:
+            self._failure = error
+        finally:
+            self._failure = self._failure or StreamLostError(
+                "the provider ended the stream", "It is tried again.", peer=self.peer_id
+            )
+            for channel in self._waiting.values():
+                channel.close()
+            self._waiting.clear()
+
+    async def _read(self) -> None:
+        while True:
+            event = self._machine.next_event()
+            if event is None:
+                await _feed(self._stream, self._machine)
+            elif isinstance(event, e.StreamEnded):
+                return
+            elif isinstance(event, e.RefusalReceived) and event.request_id == 0:
+                raise error_of_code(event.code, peer=self.peer_id)
+            elif isinstance(event, e.RefusalReceived):
+                await self._pass_on(event.request_id, error_of_code(event.code, peer=self.peer_id), last=True)
+            elif not isinstance(event, e.HelloReceived | e.GrantReceived):
+                last = isinstance(event, e.HaveReceived) or event.last
+                await self._pass_on(event.request_id, event, last=last)
+
+    async def _pass_on(self, request_id: int, part: Answer | PeertransferError, *, last: bool) -> None:
+        channel = self._waiting.pop(request_id, None) if last else self._waiting.get(request_id)
+        if channel is None:
+            return
+        with contextlib.suppress(trio.BrokenResourceError):
+            await channel.send(part)
+        if last:
+            channel.close()
+
+    async def _give_up(self, request_id: int) -> None:
+        with trio.move_on_after(1, shield=True), contextlib.suppress(PeertransferError):
+            await self._stream.send(self._machine.cancel(self._want, request_id))
+
+
+@asynccontextmanager
+async def open_asking(
+    stream: PeerStream,
+    *,
+    network_id: str,
+    own_peer: bytes,
+    door: Door,
+    item_cid: str,
+    secret: bytes,
+    locator: bytes,
+) -> AsyncIterator[Asking]:
+    """Say hello, want, and await the grant; then read in the background while the body runs.
+
+    Raises:
+        RefusedError: the provider said no, or did not prove that it holds the link.
+        PeerTimeoutError, StreamLostError, RemoteProtocolError: no answer, or none that makes sense.
+    """
+    machine = Getter(getter_peer=own_peer, provider_peer=stream.peer_id_bytes, secret=secret, locator=locator)
+    is_clean = False
+    try:
+        asking = await _begin(stream, machine, door, network_id, item_cid, locator)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(asking.read)
+            yield asking
+            nursery.cancel_scope.cancel()
+        is_clean = True
+    finally:
+        with trio.move_on_after(2, shield=True):
+            await (stream.aclose() if is_clean else stream.reset())
+
+
+async def _begin(
+    stream: PeerStream, machine: Getter, door: Door, network_id: str, item_cid: str, locator: bytes
+) -> Asking:
+    asker, now = asker_of(stream, network_id), wall_clock()
+    hello = Hello(VERSION, MAX_REQUESTS, secrets.token_bytes(32))
+    disclosed = await door.release(door.engine.protocols(asker, hello=hello), peer_id=stream.peer_id, now=now)
+    if disclosed is None:
+        raise RefusedError(
+            "Your own policy lets no hello out", 'Allow `protocols = ["hello"]` in policy.toml.'
+        )
+    await stream.send(machine.send_hello(disclosed))
+    await _expect(stream, machine, e.HelloReceived)
+    proof = machine.want_proof()
+    want = await door.release(
+        door.engine.want(asker, item_cid=item_cid, locator=locator, proof=proof),
+        peer_id=stream.peer_id,
+        now=now,
+    )
+    if want is None or want.view.locator is None or want.view.proof is None:
+        raise RefusedError("Your own policy lets no want out", "Allow `want` in policy.toml.")
+    await stream.send(machine.send_want(want))
+    await _expect(stream, machine, e.GrantReceived)
+    return Asking(stream, machine, want)
+
+
+async def _expect(stream: PeerStream, machine: Getter, kind: type[e.GetterEvent]) -> None:
+    while not isinstance(event := machine.next_event(), kind):
+        match event:
+            case None:
+                await _feed(stream, machine)
+            case e.RefusalReceived(_, code):
+                raise error_of_code(code, peer=stream.peer_id)
+            case e.StreamEnded():
+                raise StreamLostError("The provider ended the stream", peer=stream.peer_id)
+            case _:
+                pass
+
+
+async def _feed(stream: PeerStream, machine: Getter) -> None:
+    octets: bytes | None = None
+    while octets is None:
+        with trio.move_on_after(SILENCE_SECONDS):
+            octets = await stream.receive(READ_SIZE)
+        if octets is None and (machine.outstanding_count or machine.request_limit == 0):
+            raise PeerTimeoutError(
+                f"The provider has been silent for {SILENCE_SECONDS:.0f} seconds", peer=stream.peer_id
+            )
+    if octets:
+        machine.receive_data(octets)
+    else:
+        machine.receive_eof()

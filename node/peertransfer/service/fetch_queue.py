@@ -1,0 +1,164 @@
+"""What is still to be asked for, and from whom next? The work of one ``get``, shared by its providers.
+
+It does no I/O. Small files (one leaf) are asked for many at once; a large file's nodes come first, then its
+leaves, a few at a time. What a provider failed to bring goes back to the front.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from peertransfer.content.cid import Codec
+from peertransfer.content.dag import DagVerifier
+from peertransfer.content.shape import CHUNK_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from peertransfer.content.cid import Cid
+    from peertransfer.service.plan import RemoteEntry
+
+SMALL_BATCH = 256
+"""Small files asked for by one request."""
+SMALL_BATCH_SIZE = 2 * CHUNK_SIZE
+"""Octets of small files asked for by one request, by the sizes that the provider told."""
+LEAVES_OF_JOB = 2
+"""Leaves of a large file asked for by one request."""
+MAX_OPEN_FILES = 8
+"""Large files worked on at once."""
+
+
+@dataclass(eq=False, slots=True)
+class Target:
+    """A file to fetch."""
+
+    entry: RemoteEntry
+    verifier: DagVerifier
+    missing: deque[int] = field(default_factory=deque)
+    """Leaves not asked for; filled once the nodes are there."""
+    left: int = 0
+    """Leaves not written."""
+
+    @classmethod
+    def of(cls, entry: RemoteEntry, root: Cid) -> Target:
+        """Return the target for an entry whose content was opened."""
+        return cls(entry, DagVerifier(root), left=1)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the file is one leaf."""
+        return self.verifier.is_complete and self.verifier.missing_nodes() == [] and self._root_is_leaf
+
+    @property
+    def _root_is_leaf(self) -> bool:
+        assert self.entry.root is not None
+        return self.entry.root.codec is Codec.RAW
+
+
+@dataclass(eq=False, frozen=True, slots=True)
+class SmallJob:
+    """Ask for the only leaves of these files."""
+
+    targets: tuple[Target, ...]
+
+
+@dataclass(eq=False, frozen=True, slots=True)
+class NodesJob:
+    """Ask for the nodes of this file, level by level."""
+
+    target: Target
+
+
+@dataclass(eq=False, frozen=True, slots=True)
+class LeavesJob:
+    """Ask for these leaves of this file."""
+
+    target: Target
+    indices: tuple[int, ...]
+
+
+Job: TypeAlias = SmallJob | NodesJob | LeavesJob
+
+
+class FetchQueue:
+    """The jobs of one ``get``."""
+
+    def __init__(self, targets: Iterable[Target]) -> None:
+        self._small: deque[Target] = deque()
+        self._large: deque[Target] = deque()
+        for target in targets:
+            (self._small if target.is_small else self._large).append(target)
+        self._open: list[Target] = []
+        self._outstanding = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to ask for and nothing outstanding."""
+        return not (self._small or self._large or self._open or self._outstanding)
+
+    def take(self) -> Job | None:
+        """Return the next job; ``None`` where others must end first."""
+        job = self._leaves() or self._nodes() or self._smalls()
+        if job is not None:
+            self._outstanding += 1
+        return job
+
+    def opened(self, target: Target, missing: Iterable[int]) -> None:
+        """Note that a file's nodes are there, and which of its leaves are missing."""
+        target.missing.extend(missing)
+        target.left = len(target.missing)
+
+    def done(self, job: Job) -> list[Target]:
+        """Note that a job succeeded; return the files that are whole now."""
+        self._outstanding -= 1
+        match job:
+            case SmallJob(targets):
+                return list(targets)
+            case NodesJob(target):
+                return self._close(target)
+            case LeavesJob(target, indices):
+                target.left -= len(indices)
+                return self._close(target)
+
+    def failed(self, job: Job) -> None:
+        """Put a job back, first in its line."""
+        self._outstanding -= 1
+        match job:
+            case SmallJob(targets):
+                self._small.extendleft(target for target in reversed(targets) if target.left)
+            case NodesJob(target):
+                self._open.remove(target)
+                self._large.appendleft(target)
+            case LeavesJob(target, indices):
+                target.missing.extendleft(reversed(indices))
+
+    def _close(self, target: Target) -> list[Target]:
+        if target.left:
+            return []
+        self._open.remove(target)
+        return [target]
+
+    def _leaves(self) -> LeavesJob | None:
+        target = next((one for one in self._open if one.missing), None)
+        if target is None:
+            return None
+        count = min(LEAVES_OF_JOB, len(target.missing))
+        return LeavesJob(target, tuple(target.missing.popleft() for _ in range(count)))
+
+    def _nodes(self) -> NodesJob | None:
+        if not self._large or len(self._open) >= MAX_OPEN_FILES:
+            return None
+        target = self._large.popleft()
+        self._open.append(target)
+        return NodesJob(target)
+
+    def _smalls(self) -> SmallJob | None:
+        batch: list[Target] = []
+        size = 0
+        while self._small and len(batch) < SMALL_BATCH and size < SMALL_BATCH_SIZE:
+            target = self._small.popleft()
+            batch.append(target)
+            size += min(target.entry.size or 0, CHUNK_SIZE)
+        return SmallJob(tuple(batch)) if batch else None

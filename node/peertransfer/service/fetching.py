@@ -1,0 +1,194 @@
+"""Carry out the jobs of one ``get`` over one provider's stream: ask, verify, hand to the writer.
+
+It chooses no job (``service.fetch_queue``), finds no provider and places no file (``service.getting``).
+Hashing runs off the event loop. The first block that does not verify ends this provider.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+
+from peertransfer.content.cid import Codec
+from peertransfer.content.verified import Verified, verify
+from peertransfer.errors import IntegrityError, PeerTimeoutError, RemoteProtocolError
+from peertransfer.exchange import events as e
+from peertransfer.service.fetch_queue import FetchQueue, Job, LeavesJob, NodesJob, SmallJob
+from peertransfer.wire.messages import EntryRanges, Range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from peertransfer.content.cid import Cid
+    from peertransfer.service.asking import Ask, Asking
+    from peertransfer.service.fetch_queue import Target
+
+TASKS = 4
+"""Jobs carried out at once over one stream."""
+NODES_OF_REQUEST = 256
+ANSWER_SECONDS = 60.0
+"""A job that takes longer is given to another provider."""
+
+
+class Writer(Protocol):
+    """Where verified octets go."""
+
+    async def open(self, target: Target) -> list[int]:
+        """Prepare the file of a target whose nodes are there; return the leaves that are missing."""
+
+    async def write(self, target: Target, leaves: Sequence[tuple[int, Verified]]) -> None:
+        """Keep leaves of a large file."""
+
+    async def write_small(self, leaves: Sequence[tuple[Target, Verified]]) -> None:
+        """Keep, and put in place, files of one leaf."""
+
+    async def finish(self, target: Target) -> None:
+        """Put a large file in place."""
+
+
+class Fetching:
+    """The jobs of one ``get``, and the event that tells workers of a change."""
+
+    def __init__(self, targets: Iterable[Target], writer: Writer) -> None:
+        self._queue = FetchQueue(targets)
+        self._writer = writer
+        self._changed = trio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything is in place."""
+        return self._queue.is_over
+
+    async def serve(self, asking: Asking) -> None:
+        """Work on jobs with one provider until nothing is left.
+
+        Raises:
+            PeertransferError: the provider failed; its jobs went back.
+        """
+        async with trio.open_nursery(strict_exception_groups=False) as nursery:
+            for _ in range(TASKS):
+                nursery.start_soon(self._work, asking)
+
+    async def _work(self, asking: Asking) -> None:
+        while not self._queue.is_over:
+            job = self._queue.take()
+            if job is None:
+                await self._changed.wait()
+                continue
+            is_done = False
+            try:
+                with trio.fail_after(ANSWER_SECONDS):
+                    await self._carry_out(asking, job)
+                for target in self._queue.done(job):
+                    if not isinstance(job, SmallJob):
+                        await self._writer.finish(target)
+                is_done = True
+            except trio.TooSlowError:
+                raise PeerTimeoutError("The provider is too slow", peer=asking.peer_id) from None
+            finally:
+                if not is_done:
+                    self._queue.failed(job)
+                self._changed.set()
+                self._changed = trio.Event()
+
+    async def _carry_out(self, asking: Asking, job: Job) -> None:
+        match job:
+            case SmallJob(targets):
+                await self._fetch_small(asking, targets)
+            case NodesJob(target):
+                await self._fetch_nodes(asking, target)
+            case LeavesJob(target, indices):
+                await self._fetch_leaves(asking, target, indices)
+
+    async def _fetch_small(self, asking: Asking, targets: Sequence[Target]) -> None:
+        waiting = list(targets)
+        items = [EntryRanges(target.entry.index, (Range(0, 1),)) for target in targets]
+        async with asking.request(lambda machine, want: machine.request_blocks(want, items)) as parts:
+            async for part in parts:
+                blocks = _blocks(part)
+                batch, waiting = waiting[: len(blocks)], waiting[len(blocks) :]
+                cids = [_root(target) for target in batch]
+                verified = await verify_all(cids, [octets for _, _, octets in blocks], asking.peer_id)
+                await self._writer.write_small(list(zip(batch, verified, strict=True)))
+                for target in batch:
+                    target.left = 0
+        if waiting:
+            raise RemoteProtocolError("the provider left out files that were asked for", peer=asking.peer_id)
+
+    async def _fetch_nodes(self, asking: Asking, target: Target) -> None:
+        await fetch_nodes(asking, target)
+        self._queue.opened(target, await self._writer.open(target))
+
+    async def _fetch_leaves(self, asking: Asking, target: Target, indices: Sequence[int]) -> None:
+        waiting = list(indices)
+        item = EntryRanges(target.entry.index, ranges_of(indices))
+        async with asking.request(lambda machine, want: machine.request_blocks(want, [item])) as parts:
+            async for part in parts:
+                blocks = _blocks(part)
+                batch, waiting = waiting[: len(blocks)], waiting[len(blocks) :]
+                cids = [target.verifier.leaf_cid(index) for index in batch]
+                verified = await verify_all(cids, [octets for _, _, octets in blocks], asking.peer_id)
+                await self._writer.write(target, list(zip(batch, verified, strict=True)))
+        if waiting:
+            raise RemoteProtocolError("the provider left out leaves that were asked for", peer=asking.peer_id)
+
+
+async def fetch_nodes(asking: Asking, target: Target) -> None:
+    """Fetch and verify the inner nodes of an entry."""
+
+    def ask_for(wanted: Sequence[int]) -> Ask:
+        item = EntryRanges(target.entry.index, ranges_of(wanted))
+        return lambda machine, want: machine.request_nodes(want, [item])
+
+    while missing := target.verifier.missing_nodes():
+        for start in range(0, len(missing), NODES_OF_REQUEST):
+            async with asking.request(ask_for(missing[start : start + NODES_OF_REQUEST])) as parts:
+                async for part in parts:
+                    for _, index, octets in _blocks(part):
+                        _add_node(target, index, octets, asking.peer_id)
+
+
+def _add_node(target: Target, index: int, octets: memoryview, peer_id: str) -> None:
+    try:
+        target.verifier.add_node(index, octets)
+    except IntegrityError as error:
+        raise IntegrityError(error.message, error.hint, peer=peer_id) from error
+
+
+def ranges_of(indices: Sequence[int]) -> tuple[Range, ...]:
+    """Return runs of consecutive indices; ``indices`` ascend."""
+    runs: list[Range] = []
+    for index in indices:
+        if runs and runs[-1].first + runs[-1].count == index:
+            runs[-1] = Range(runs[-1].first, runs[-1].count + 1)
+        else:
+            runs.append(Range(index, 1))
+    return tuple(runs)
+
+
+async def verify_all(cids: Sequence[Cid], blocks: Sequence[memoryview], peer_id: str) -> list[Verified]:
+    """Check blocks against their CIDs, off the event loop where they are many octets.
+
+    Raises:
+        IntegrityError: one does not match; ``peer`` is who sent it.
+    """
+
+    def check() -> list[Verified]:
+        return [verify(cid, octets) for cid, octets in zip(cids, blocks, strict=True)]
+
+    try:
+        return await trio.to_thread.run_sync(check)
+    except IntegrityError as error:
+        raise IntegrityError(error.message, error.hint, peer=peer_id) from error
+
+
+def _blocks(part: object) -> tuple[tuple[int, int, memoryview], ...]:
+    assert isinstance(part, e.BlocksReceived)  # the machine checked what answers which request
+    return part.blocks
+
+
+def _root(target: Target) -> Cid:
+    assert target.entry.root is not None
+    assert target.entry.root.codec is Codec.RAW
+    return target.entry.root

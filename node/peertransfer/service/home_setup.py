@@ -1,0 +1,84 @@
+"""How does a home come to be, with the person's consent recorded in it?
+
+Nothing listens before consent. Spec: CLI.md ``init``; PRIVACY-CLAUSES 0 and 9.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from peertransfer.errors import UsageError
+from peertransfer.policy.preset import CLOSED
+from peertransfer.rights.statement import load_statement
+from peertransfer.service.config import DEFAULT_CONFIG
+from peertransfer.service.facts import wall_clock
+from peertransfer.store.database import Database
+from peertransfer.store.home import Home, create_home, open_home, write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONSENT_FILE = "consent.json"
+
+
+def privacy_summary() -> str:
+    """Return the statement's summary, one sentence a line."""
+    return "\n".join(load_statement().summary)
+
+
+def init_home(home_path: Path, *, accept_privacy: bool) -> dict[str, object]:
+    """Make a home, or change nothing where there is one.
+
+    Returns:
+        ``home``, ``created`` and ``privacy_digest``.
+
+    Raises:
+        UsageError: there is no home yet, and the statement was not accepted.
+        HomeError: the home can't be made, or what is there can't be used.
+    """
+    statement = load_statement()
+    if (home_path / "config.toml").exists():
+        home = open_home(home_path)
+        return {"home": str(home.path), "created": False, "privacy_digest": accepted_digest(home)}
+    if not accept_privacy:
+        raise UsageError(
+            "The privacy statement was not accepted",
+            "Read it with: peertransfer privacy policy; then give --accept-privacy.",
+        )
+    home = create_home(home_path)
+    Database(home.database_path).close()
+    if not home.policy_path.exists():
+        write_private(home.policy_path, CLOSED.encode())
+    consent = {"version": statement.version, "digest": statement.digest, "accepted_at": wall_clock()}
+    write_private(home.path / CONSENT_FILE, json.dumps(consent).encode() + b"\n")
+    # Last, because it is what makes the folder a home.
+    write_private(home.config_path, DEFAULT_CONFIG.encode())
+    return {"home": str(home.path), "created": True, "privacy_digest": statement.digest}
+
+
+def consent_record(home: Home) -> dict[str, object]:
+    """Return which statement was accepted, and when; empty where none was."""
+    try:
+        found = json.loads((home.path / CONSENT_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def accepted_digest(home: Home) -> str:
+    """Return the digest of the statement that was accepted; empty where none was."""
+    return str(consent_record(home).get("digest", ""))
+
+
+def check_consent(home: Home) -> None:
+    """Refuse to go on where the present statement was not accepted.
+
+    Raises:
+        UsageError: it was not; nothing listens until it is.
+    """
+    if accepted_digest(home) != load_statement().digest:
+        raise UsageError(
+            "The privacy statement of this version was not accepted",
+            "Run: peertransfer privacy consent --accept",
+        )

@@ -1,0 +1,134 @@
+"""One network's host while it runs: streams answered, connections tracked, content found.
+
+It makes no network (``service.networks``) and moves no file (``service.getting``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import trio
+
+from peertransfer.disclosure.audience import Members
+from peertransfer.membership.network import EXCHANGE_PROTOCOL, OPEN
+from peertransfer.policy.facts import Asker
+from peertransfer.service.answering import Answering
+from peertransfer.service.facts import wall_clock
+from peertransfer.wire.identify_codec import encode_identify
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from peertransfer.disclosure.audience import Audience
+    from peertransfer.disclosure.frame import SealedFrame
+    from peertransfer.net.host import NetworkHost
+    from peertransfer.net.peer_stream import PeerStream
+    from peertransfer.service.door import Door
+    from peertransfer.service.served_shares import ServedShares
+
+log = logging.getLogger("peertransfer.service")
+
+IDENTIFY_PROTOCOLS = ("/ipfs/id/1.0.0", "/ipfs/ping/1.0.0")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """What this node knows of a network that it is in."""
+
+    network_id: str
+    name: str
+    psk: bytes | None = field(default=None, repr=False)
+    epoch_key: bytes = field(default=b"", repr=False)
+    bootstrap: tuple[str, ...] = ()
+
+
+class HostRuntime:
+    """A running host of one network."""
+
+    def __init__(self, host: NetworkHost, network: NetworkFacts, door: Door, shares: ServedShares) -> None:
+        self.host = host
+        self.network = network
+        self._door = door
+        self._shares = shares
+        self.answering: set[Answering] = set()
+        """Exchange streams that are being answered now."""
+        host.set_handler(EXCHANGE_PROTOCOL, self._answer)
+        host.identify_answer = self._identify
+
+    @property
+    def network_id(self) -> str:
+        """The network's ID."""
+        return self.network.network_id
+
+    def proven_on_connection(self) -> frozenset[Audience]:
+        """Return what a connected peer has proven by the connection alone: in a PSK network, membership."""
+        return frozenset() if self.network.psk is None else frozenset({Members(self.network_id)})
+
+    def describe(self) -> dict[str, object]:
+        """Return the fields of ``ready`` and ``status``."""
+        return {
+            "network_id": self.network_id,
+            "name": self.network.name,
+            "peer_id": self.host.peer_id,
+            "listen_addrs": list(self.host.listen_addrs),
+            "members_seen": 0
+            if self.network_id == OPEN
+            else len({one.peer_id for one in self.host.connections()}),
+        }
+
+    @contextlib.asynccontextmanager
+    async def open_exchange(self, peer_id: str) -> AsyncIterator[PeerStream]:
+        """Open an exchange stream to a connected peer."""
+        stream = await self.host.open_stream(peer_id, EXCHANGE_PROTOCOL)
+        self._prove(stream)
+        try:
+            yield stream
+        finally:
+            with trio.move_on_after(2, shield=True):
+                await stream.aclose()
+
+    def end_grants(self, link_name: str | None = None, manifest_cid: str | None = None) -> int:
+        """End the streams that a link or share no longer covers; return how many."""
+        ended = 0
+        for one in tuple(self.answering):
+            answers = one.answers
+            if answers is not None and (
+                answers.link.name == link_name or answers.link.manifest_cid == manifest_cid
+            ):
+                one.scope.cancel()
+                ended += 1
+        return ended
+
+    def _prove(self, stream: PeerStream) -> None:
+        for audience in self.proven_on_connection():
+            stream.prove(audience)
+
+    async def _answer(self, stream: PeerStream) -> None:
+        self._prove(stream)
+        answering = Answering(stream, self.network_id, self.host.peer_id_bytes, self._door, self._shares)
+        self.answering.add(answering)
+        try:
+            await answering.run()
+        finally:
+            self.answering.discard(answering)
+
+    async def _identify(self, peer_id: str, observed_addr: bytes | None) -> SealedFrame | None:
+        now = wall_clock()
+        asker = Asker(self.network_id, peer_id, self.proven_on_connection())
+        engine = self._door.engine
+        addresses = await self._door.release(
+            engine.addresses(asker, listen_addrs=self.host.listen_addrs_bytes, observed_addr=observed_addr),
+            peer_id=peer_id,
+            now=now,
+        )
+        protocols = await self._door.release(
+            engine.protocols(asker, protocol_ids=(*IDENTIFY_PROTOCOLS, EXCHANGE_PROTOCOL)),
+            peer_id=peer_id,
+            now=now,
+        )
+        if addresses is None and protocols is None:
+            return None
+        return encode_identify(addresses, protocols, None, audience=(addresses or protocols).audience)  # type: ignore[union-attr]

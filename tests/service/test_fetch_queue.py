@@ -1,0 +1,138 @@
+"""Who is asked for what: every file comes to an end under any order of successes and failures."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peertransfer.content.cid import Cid, Codec, HashFunction
+from peertransfer.service.fetch_queue import (
+    LEAVES_OF_JOB,
+    MAX_OPEN_FILES,
+    SMALL_BATCH,
+    FetchQueue,
+    LeavesJob,
+    NodesJob,
+    SmallJob,
+    Target,
+)
+from peertransfer.service.fetching import ranges_of
+from peertransfer.service.plan import RemoteEntry
+from peertransfer.wire.messages import Range
+
+BLAKE3 = HashFunction.BLAKE3
+
+
+def target(index, codec, size=100):
+    root = Cid.of(codec, BLAKE3, index.to_bytes(4))
+    return Target.of(RemoteEntry(index, "file", (str(index),), root, size, executable=False), root)
+
+
+def small(index, size=100):
+    return target(index, Codec.RAW, size)
+
+
+def large(index):
+    return target(index, Codec.DAG_PB)
+
+
+def test_small_files_are_asked_for_many_at_once():
+    queue = FetchQueue([small(index) for index in range(1000)])
+    assert len(queue.take().targets) == SMALL_BATCH
+    queue = FetchQueue([small(index, 1 << 20) for index in range(10)])
+    assert len(queue.take().targets) == 2
+
+
+def test_a_size_that_the_provider_made_up_counts_for_one_leaf_at_most():
+    queue = FetchQueue([small(index, 1 << 60) for index in range(10)])
+    assert len(queue.take().targets) == 2
+
+
+def test_nodes_come_before_leaves_and_leaves_before_the_next_file():
+    queue = FetchQueue([large(1), large(2), small(3)])
+    job = queue.take()
+    assert isinstance(job, NodesJob)
+    queue.opened(job.target, range(5))
+    assert queue.done(job) == []
+    leaves = queue.take()
+    assert isinstance(leaves, LeavesJob)
+    assert leaves.indices == tuple(range(LEAVES_OF_JOB))
+
+
+def test_only_so_many_large_files_are_open_at_once():
+    queue = FetchQueue([large(index) for index in range(MAX_OPEN_FILES + 5)])
+    taken = [queue.take() for _ in range(MAX_OPEN_FILES)]
+    assert all(isinstance(job, NodesJob) for job in taken)
+    assert queue.take() is None
+    queue.opened(taken[0].target, [])
+    queue.done(taken[0])
+    assert isinstance(queue.take(), NodesJob)
+
+
+def test_what_failed_comes_first_again():
+    queue = FetchQueue([large(1)])
+    nodes = queue.take()
+    queue.failed(nodes)
+    nodes = queue.take()
+    queue.opened(nodes.target, range(4))
+    queue.done(nodes)
+    first = queue.take()
+    queue.failed(first)
+    assert queue.take().indices == first.indices
+
+
+def test_a_file_that_was_written_is_not_asked_for_again_when_its_batch_fails():
+    targets = [small(1), small(2)]
+    queue = FetchQueue(targets)
+    job = queue.take()
+    targets[0].left = 0
+    queue.failed(job)
+    assert queue.take().targets == (targets[1],)
+
+
+def test_a_file_that_was_there_already_ends_with_its_nodes():
+    queue = FetchQueue([large(1)])
+    job = queue.take()
+    queue.opened(job.target, [])
+    assert queue.done(job) == [job.target]
+    assert queue.is_over
+
+
+@given(st.data())
+def test_every_file_ends_once_under_any_order(data):
+    targets = [
+        (large if data.draw(st.booleans()) else small)(index)
+        for index in range(data.draw(st.integers(0, 20)))
+    ]
+    queue = FetchQueue(targets)
+    outstanding = []
+    ended = []
+    while not queue.is_over:
+        job = queue.take()
+        if job is not None:
+            outstanding.append(job)
+            if data.draw(st.booleans()):
+                continue
+        job = outstanding.pop(data.draw(st.integers(0, len(outstanding) - 1)))
+        if data.draw(st.integers(0, 3)) == 0:
+            queue.failed(job)
+            continue
+        if isinstance(job, NodesJob):
+            queue.opened(job.target, range(data.draw(st.integers(0, 7))))
+        ended += queue.done(job)
+    assert sorted(one.entry.index for one in ended) == [one.entry.index for one in targets]
+    assert not outstanding
+
+
+@pytest.mark.parametrize(
+    ("indices", "runs"),
+    [((), ()), ((3,), (Range(3, 1),)), ((0, 1, 2, 5, 7, 8), (Range(0, 3), Range(5, 1), Range(7, 2)))],
+)
+def test_indices_become_runs(indices, runs):
+    assert ranges_of(indices) == runs
+
+
+def test_a_small_job_names_its_targets():
+    targets = [small(1)]
+    job = FetchQueue(targets).take()
+    assert isinstance(job, SmallJob)
+    assert list(job.targets) == targets
