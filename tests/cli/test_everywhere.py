@@ -21,7 +21,28 @@ from peertransfer.errors import (
     UsageError,
 )
 
-TOP = ["init", "run", "id", "status", "peers", "share", "unshare", "link", "get", "ls", "transfers", "pause", "resume", "cancel", "policy", "privacy", "network", "doctor", "completion", "help"]
+TOP = [
+    "init",
+    "run",
+    "id",
+    "status",
+    "peers",
+    "share",
+    "unshare",
+    "link",
+    "get",
+    "ls",
+    "transfers",
+    "pause",
+    "resume",
+    "cancel",
+    "policy",
+    "privacy",
+    "network",
+    "doctor",
+    "completion",
+    "help",
+]
 HOSTILE = "a\x1b[31mb\x07\r\nc\x9b\u202ed\x1b]8;;http://x\x1b\\"
 
 

@@ -11,17 +11,21 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from peertransfer.cli.output import number, records, short, text
+from peertransfer.cli.spans import size_text, span_text
 from peertransfer.content.names import display
 
 if TYPE_CHECKING:
     from rich.console import Group
-    from rich.progress import Progress
+    from rich.progress import Progress, Task
 
 Event = Mapping[str, object]
 Watcher = Callable[[dict[str, object]], None]
 
 NARROW = 60
 """Columns below which the bar itself gives way to its figures."""
+WIDE = 90
+"""Columns from which there is room for the count of files."""
+MIN_NAME = 8
 REFRESHES_PER_SECOND = 8
 MAX_PEERS = 4
 """Providers that are named at once."""
@@ -59,7 +63,8 @@ class _Drawing:
     def __init__(self, name: str, width: int) -> None:
         self._width = width
         self._progress = _columns(width)
-        self._task = self._progress.add_task(display(name), total=None)
+        self._task = self._progress.add_task(display(name), total=None, figures="")
+        self._files = ""
         self._sentence = ""
         self._peers: list[str] = []
 
@@ -72,9 +77,8 @@ class _Drawing:
             if name:
                 self._progress.update(self._task, description=display(name))
             total = number(event, "octets_total")
-            self._progress.update(
-                self._task, total=total or None, completed=number(event, "octets_done"), files=_files(event)
-            )
+            self._progress.update(self._task, total=total or None, completed=number(event, "octets_done"))
+            self._files = _files(event) if self._width >= WIDE else ""
             self._sentence = ""
         if "providers" in event:
             self._peers = [
@@ -87,6 +91,8 @@ class _Drawing:
         from rich.console import Group
         from rich.text import Text
 
+        task = self._progress.tasks[0]
+        self._progress.update(self._task, figures=_figures(task, self._files))
         lines: list[Progress | Text] = [self._progress]
         below = [self._sentence] if self._sentence else []
         if self._peers:
@@ -103,18 +109,25 @@ def _columns(width: int) -> Progress:
     name = rich_progress.TextColumn(
         "{task.description}",
         markup=False,
-        table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1, min_width=8),
+        table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1, min_width=MIN_NAME),
     )
-    figures: list[rich_progress.ProgressColumn] = [
-        rich_progress.TaskProgressColumn(markup=False),
-        rich_progress.TransferSpeedColumn(),
-        rich_progress.TimeRemainingColumn(compact=True),
-    ]
+    figures = rich_progress.TextColumn(
+        "{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True, justify="right")
+    )
     if width < NARROW:
-        return rich_progress.Progress(name, *figures, expand=True)
-    bar = rich_progress.BarColumn(bar_width=max(10, width // 5))
-    files = rich_progress.TextColumn("{task.fields[files]}", markup=False)
-    return rich_progress.Progress(name, bar, *figures, files, expand=True)
+        return rich_progress.Progress(name, figures, expand=True)
+    bar = rich_progress.BarColumn(bar_width=width // 5)
+    return rich_progress.Progress(name, bar, figures, expand=True)
+
+
+def _figures(task: Task, files: str) -> str:
+    """Return percentage, rate, time left and files, as far as they are known."""
+    parts = [f"{task.percentage:.0f} %"] if task.total else []
+    if task.speed:
+        parts.append(f"{size_text(task.speed)}/s")
+    if task.time_remaining is not None:
+        parts.append(f"{span_text(task.time_remaining)} left")
+    return "  ".join([*parts, files] if files else parts)
 
 
 def _files(event: Event) -> str:

@@ -12,7 +12,7 @@ from peertransfer.cli import asking
 from peertransfer.cli.bars import watching
 from peertransfer.cli.codes import show_code
 from peertransfer.cli.frame import Command, Group, Settings, accept_privacy_option
-from peertransfer.cli.output import joined, note, number, records, say, short, show_document, text, texts
+from peertransfer.cli.output import note, number, records, say, short, show_document, text, texts
 from peertransfer.cli.spans import count_text, moment_text, parse_expiry, size_text
 from peertransfer.cli.tables import show_table
 
@@ -221,7 +221,7 @@ def _serve(session: Session, answer: Mapping[str, object], *, once: bool) -> Non
         facts = [size_text(number(event, "octets"))]
         if text(event, "link_name"):
             facts.append(f"by the link for {text(event, 'link_name')}")
-        note(f"delivered, verified: {short(event.get('peer_id'))} has all of it ({joined(facts, ',')})")
+        note(f"delivered, verified: {short(event.get('peer_id'))} has all of it ({', '.join(facts)})")
         if once:
             raise _Delivered
 

@@ -20,15 +20,20 @@ from typing import IO, TYPE_CHECKING
 from peertransfer.control.client import NodeClient
 from peertransfer.control.faults import error_of
 from peertransfer.control.homes import POLL_SECONDS, socket_path
-from peertransfer.errors import HomeError
+from peertransfer.errors import HomeError, PeertransferError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from peertransfer.store.home import Home
 
+DAEMON_MODULE = "peertransfer.control.daemon"
 START_SECONDS = 30.0
 """A node that has not come up by then will not: it imports libp2p, opens a database and listens."""
+MAX_ATTEMPTS = 3
+"""Starts that may fail because the home was held at that moment."""
+MAX_ATTEMPTS = 3
+"""Starts that may fail because the home was held at that moment."""
 END_SECONDS = 10.0
 """A node pauses its transfers within 5 s (RELIABILITY.md, graceful stop)."""
 
@@ -64,36 +69,41 @@ def node_session(home: Home, *, listen: Sequence[str] = (), log_level: str = "")
         HomeError: a node holds the home and does not answer.
         PeertransferError: the node could not start, as it said itself.
     """
+    child = _start_unless_running(home, listen, log_level)
+    client = NodeClient(socket_path(home))
+    if child is None:
+        yield Session(client, is_own=False)
+        return
+    try:
+        yield Session(client, is_own=True)
+    finally:
+        child.end()
+
+
+def _start_unless_running(home: Home, listen: Sequence[str], log_level: str) -> _Child | None:
+    """Return a node that was started, once it takes commands; None where one answers already."""
     deadline = time.monotonic() + START_SECONDS
-    while True:
-        client = running_node(home)
-        if client is not None:
-            yield Session(client, is_own=False)
-            return
-        if home.running_pid() is None:
+    attempt_count = 0
+    while running_node(home) is None:
+        is_late = time.monotonic() > deadline
+        pid = home.running_pid()
+        if pid is None:
             child = _Child(home, listen, log_level)
             try:
                 child.wait_ready(deadline)
             except HomeError:
-                child.end()
-                # Another command may have started a node at the same moment: then there is one to ask.
-                if home.running_pid() is None or time.monotonic() > deadline:
+                # Another command may have started a node at the same moment; that may even be over again.
+                attempt_count += 1
+                if is_late or (attempt_count == MAX_ATTEMPTS and home.running_pid() is None):
                     raise
-            except BaseException:
-                child.end()
-                raise
             else:
-                try:
-                    yield Session(NodeClient(socket_path(home)), is_own=True)
-                finally:
-                    child.end()
-                return
-        elif time.monotonic() > deadline:
+                return child
+        elif is_late:
             raise HomeError(
-                f"A node (process {home.running_pid()}) holds this home and does not answer",
-                "Look at its log, or stop it.",
+                f"A node (process {pid}) holds this home and does not answer", "Look at its log, or stop it."
             )
         time.sleep(POLL_SECONDS)
+    return None
 
 
 class _Child:
@@ -101,7 +111,7 @@ class _Child:
 
     def __init__(self, home: Home, listen: Sequence[str], log_level: str) -> None:
         # -P: never import from the folder that the person happens to be in.
-        words = [sys.executable, "-P", "-m", "peertransfer.control.daemon"]
+        words = [sys.executable, "-P", "-m", DAEMON_MODULE]
         words += ["--home", str(home.path), "--ephemeral", "--log-level", log_level or "error"]
         for addr in listen:
             words += ["--listen", addr]
@@ -122,20 +132,29 @@ class _Child:
         Raises:
             PeertransferError: what the node said about its start.
         """
+        event: dict[str, object] = {}
+        try:
+            event = self._first_event(deadline)
+        finally:
+            if event.get("event") != "ready":
+                self.end()
+
+    def _first_event(self, deadline: float) -> dict[str, object]:
         assert self._process.stdout is not None
         readable, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
         if not readable:
-            raise HomeError("The node did not start in time", "Try: peertransfer doctor")
-        line = self._process.stdout.readline()
+            raise PeertransferError("The node did not start in time", "Try: peertransfer doctor")
         try:
-            event = json.loads(line)
+            event = json.loads(self._process.stdout.readline())
         except ValueError:
             event = {}
-        if event.get("event") == "ready":
-            return
         if event.get("event") == "error":
             raise error_of(event["error"])
-        raise HomeError(f"The node did not start: {self._last_words()}", "Try: peertransfer doctor")
+        if event.get("event") != "ready":
+            raise PeertransferError(
+                f"The node did not start: {self._last_words()}", "Try: peertransfer doctor"
+            )
+        return dict(event)
 
     def end(self) -> None:
         """Close its standard input, and wait until it has put its transfers in order."""
