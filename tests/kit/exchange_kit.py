@@ -3,21 +3,22 @@
 import itertools
 
 from peertransfer.content.cid import Cid, Codec, HashFunction
-from peertransfer.content.verified import verify
-
 from peertransfer.content.opening import EntryOpening, HiddenSlot, OpenSlot, ShareOpening
+from peertransfer.content.proof import Role, prove
 from peertransfer.content.slots import ENTRY_SLOTS, SHARE_SLOTS
+from peertransfer.content.verified import verify
 from peertransfer.disclosure import views as v
 from peertransfer.disclosure._seal import seal
 from peertransfer.disclosure.audience import OnePeer
 from peertransfer.disclosure.disclosed import DisclosureRecord
 from peertransfer.exchange.getter import Getter
 from peertransfer.exchange.provider import Provider
+from peertransfer.wire import messages as m
 from peertransfer.wire.framing import encode_varint
 
 GETTER_PEER = b"\x00\x24getter" + b"g" * 32
 PROVIDER_PEER = b"\x00\x24provider" + b"p" * 30
-SECRET = bytes(range(16))
+SECRET = b"sixteen secrets!"
 LOCATOR = bytes(range(32))
 GETTER_NONCE = b"\x11" * 32
 PROVIDER_NONCE = b"\x22" * 32
@@ -124,3 +125,17 @@ def greeted_pair(*, secret=SECRET, getter_requests=8, max_requests=8):
     give(provider.send_hello(hello(PROVIDER_NONCE, max_requests)), getter)
     give(getter.send_hello(hello(GETTER_NONCE, getter_requests)), provider)
     return getter, provider
+
+
+def granted_pair(**greeting):
+    """The getter wanted, the provider granted; each believes the other."""
+    getter, provider = greeted_pair(**greeting)
+    give(getter.send_want(want(proof=getter.want_proof())), provider)
+    proof = prove(SECRET, Role.PROVIDER, provider.transcript(LOCATOR))
+    give(provider.send_grant(grant(proof)), getter)
+    return getter, provider
+
+
+def items(*entries):
+    """Build what a request asks for: (entry, first, count) each."""
+    return tuple(m.EntryRanges(entry, (m.Range(first, count),)) for entry, first, count in entries)

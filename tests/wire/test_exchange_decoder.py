@@ -159,7 +159,7 @@ LIES = {
         "catalogue": pb.Catalogue(request_id=1, items=[pb.CatalogueItem(title="\u00e9" * 513)])
     },
     "catalogue with a long link": {
-        "catalogue": pb.Catalogue(request_id=1, items=[pb.CatalogueItem(link="l" * 4097)])
+        "catalogue": pb.Catalogue(request_id=1, items=[pb.CatalogueItem(link="l" * 8193)])
     },
     "catalogue with a huge size": {
         "catalogue": pb.Catalogue(request_id=1, items=[pb.CatalogueItem(size=1 << 63)])

@@ -17,9 +17,9 @@ from exchange_kit import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+
 from peertransfer.content.cid import Codec, HashFunction
 from peertransfer.content.dag import CHUNK_SIZE, build_dag
-
 from peertransfer.content.opening import EntryOpening, OpenSlot
 from peertransfer.content.slots import ENTRY_SLOTS
 from peertransfer.disclosure import views as v

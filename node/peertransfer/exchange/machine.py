@@ -9,6 +9,7 @@ is in what was received, ``next_event`` turns it into ``RemoteProtocolError``: o
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from peertransfer.content.proof import Role, Transcript
@@ -32,7 +33,7 @@ _HELLOS = {Role.GETTER: Step.GETTER_HELLO, Role.PROVIDER: Step.PROVIDER_HELLO}
 _PEERS = {Role.GETTER: Role.PROVIDER, Role.PROVIDER: Role.GETTER}
 
 
-class Machine(Generic[E]):
+class Machine(ABC, Generic[E]):
     """One side of one stream. Feed it, then take events until there is none, then feed it again."""
 
     role: Role
@@ -123,9 +124,9 @@ class Machine(Generic[E]):
         frame = self._reader.next_frame()
         return None if frame is None else decode_frame(frame)
 
+    @abstractmethod
     def _judge(self, message: Message) -> E | None:
         """Return the event of a message that may come now, or ``None`` where nothing happened."""
-        raise NotImplementedError
 
     def _end(self) -> StreamEnded:
         clean = self._state in CLEAN_ENDS and not self._outstanding and self._reader.is_between_frames

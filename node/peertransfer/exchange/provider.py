@@ -89,8 +89,8 @@ class Provider(Machine[e.ProviderEvent]):
                 event = e.HaveRequested(request_id, entry)
             case m.CatalogueRequest(request_id):
                 event = e.CatalogueRequested(request_id)
-            case m.UnknownKindRequest(request_id):
-                event = e.UnknownRequest(request_id)
+            case _:
+                event = e.UnknownRequest(request.request_id)
         return event
 
     # --- out -------------------------------------------------------------------------------------

@@ -293,7 +293,7 @@ def _request(request: m.Request | m.CancelMessage | m.DeliveredMessage) -> pb.Fr
             frame.catalogue_request.request_id = request_id
         case m.CancelMessage(request_id):
             frame.cancel.request_id = request_id
-        case m.DeliveredMessage():
+        case _:
             frame.delivered.SetInParent()
     return frame
 

@@ -37,7 +37,7 @@ MAX_BLOCK_SIZE = 1 << 20
 """Octets of one block, and of all the blocks that follow one frame."""
 MAX_CID_TEXT = 128
 MAX_TITLE = 1024
-MAX_LINK = 4096
+MAX_LINK = 8192
 """Octets of UTF-8 in a catalogue's text."""
 
 
