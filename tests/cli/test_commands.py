@@ -3,11 +3,17 @@ import signal
 import time
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from peertransfer.cli import asking, get_commands
 from peertransfer.errors import NotFoundError
+from peertransfer.membership.invite import Invite, issue_invite
+from peertransfer.membership.network import network_id_of_public_key
 
-LINK = "peertransfer:bafy?n=open&s=AAAAAAAAAAAAAAAAAAAAAA"
+LINK = (
+    "peertransfer:bafyb4ib247mal5tytjsaflfxblkas2ufuvv7nacov4s4asj2y2lvjdjqwu?n=open&s=AAAAAAAAAAAAAAAAAAAAAA"
+)
+SWARM_KEY = "/key/swarm/psk/1.0.0/\n/base16/\n" + "0123456789abcdef" * 4 + "\n"
 SHARE = {
     "link": LINK,
     "manifest_cid": "bafymanifest",
@@ -23,26 +29,27 @@ PEER = "12D3KooWBhSYVzLCNLRyZ7QQs8w6jFJPyUBZ4DoqqwTHgYhRmLJt"
 
 def test_share_asks_with_absolute_paths_and_prints_the_link_alone_on_stdout(cli, node, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").touch()
     node.answers["share"] = SHARE
-    outcome = cli("share", "a", "/b", "--label", "x", "--hash", "sha2-256", "--purpose", "p")
+    outcome = cli("share", "a", "/etc", "--label", "x", "--hash", "sha2-256", "--purpose", "p")
     assert outcome.code == 0
     assert outcome.out == LINK + "\n"
     for word in ("2 files", "2.9 MiB", "Only people in this building", "can fetch it", "skipped: pipe"):
         assert word in outcome.err
     fields = node.calls[0][1]
-    assert fields["paths"] == (str(tmp_path / "a"), "/b")
+    assert fields["paths"] == (str(tmp_path / "a"), "/etc")
     assert (fields["labels"], fields["hash"], fields["purpose"]) == (("x",), "sha2-256", "p")
 
 
 def test_share_with_a_running_node_returns_at_once(cli, node):
     node.answers["share"] = SHARE
-    cli("share", "a")
+    cli("share", "/etc")
     assert [name for name, _ in node.calls] == ["share"]
 
 
 def test_share_as_json_is_one_document(cli, node):
     node.answers["share"] = SHARE
-    assert cli("share", "a", "--json").document == SHARE
+    assert cli("share", "/etc", "--json").document == SHARE
 
 
 def test_share_once_stays_until_one_delivery_and_ends_the_link(cli, node):
@@ -51,7 +58,7 @@ def test_share_once_stays_until_one_delivery_and_ends_the_link(cli, node):
         {"event": "delivered", "peer_id": PEER, "link_name": "", "octets": 3_000_000, "at": 1}
     ]
     node.held.add("deliveries_follow")
-    outcome = cli("share", "a", "--once", "--json")
+    outcome = cli("share", "/etc", "--once", "--json")
     assert outcome.code == 0
     assert outcome.document == SHARE
     assert "delivered, verified: …gYhRmLJt has all of it (2.9 MiB)" in outcome.err
@@ -60,7 +67,7 @@ def test_share_once_stays_until_one_delivery_and_ends_the_link(cli, node):
 
 def test_share_qr_draws_a_code(cli, node):
     node.answers["share"] = SHARE
-    assert "█" in cli("share", "a", "--qr").out
+    assert "█" in cli("share", "/etc", "--qr").out
 
 
 def test_get_asks_for_what_was_said(cli, node, tmp_path, monkeypatch):
@@ -194,7 +201,6 @@ def test_an_empty_catalogue_and_a_denied_one_look_the_same_and_exit_0(cli, node)
         (("network", "list"), ("network_list", {})),
         (("network", "show", "n1"), ("network_show", {"network": "n1"})),
         (("network", "invite", "n1"), ("network_invite", {"network": "n1", "expires_seconds": 604_800})),
-        (("network", "join", "ptinvite:x"), ("network_join_invite", {"invite": "ptinvite:x"})),
         (("network", "leave", "n1"), ("network_leave", {"network": "n1"})),
         (("network", "export-psk", "n1"), ("network_export_psk", {"network": "n1"})),
         (("doctor",), ("doctor", {})),
@@ -207,8 +213,68 @@ def test_each_command_asks_the_node_for_just_that(cli, node, words, call):
     assert cli(*words, "--json").document == {"answer": call[0]}
 
 
-def test_join_by_a_standard_key_sends_its_text(cli, node, tmp_path):
+def an_invite(expires_at):
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    network_id = network_id_of_public_key(key.public_key().public_bytes_raw())
+    bootstrap = (f"/ip4/192.0.2.1/tcp/4001/p2p/{PEER}",)
+    fields = {"invite_id": b"i" * 16, "network_id": network_id, "name": "clinic", "psk": bytes(range(32))}
+    return issue_invite(
+        key, Invite(**fields, epoch_key=bytes(32), epoch=0, bootstrap=bootstrap, expires_at=expires_at)
+    )
+
+
+def test_join_by_an_invite_sends_it(cli, node):
+    invite = an_invite(1 << 40)
+    assert cli("network", "join", "-", stdin=invite).code == 0
+    assert node.calls == [("network_join_invite", {"invite": invite})]
+
+
+def test_an_expired_invite_is_exit_5_and_asks_nobody(cli, node):
+    outcome = cli("network", "join", an_invite(1))
+    assert outcome.code == 5
+    assert "expired" in outcome.err
+    assert node.calls == []
+
+
+@pytest.mark.parametrize("word", ["nonsense", "ptinvite:", "ptinvite:AAAA", "ptinvite:\xfc"])
+def test_what_is_no_invite_is_exit_2_and_asks_nobody(cli, node, word):
+    assert cli("network", "join", word).code == 2
+    assert node.calls == []
+
+
+@pytest.mark.parametrize(
+    "word", ["nonsense", "peertransfer:", LINK[:-3], LINK.replace("bafy", "bafz"), "peertransfer:\xfc"]
+)
+@pytest.mark.parametrize("words", [("get",), ("link", "show")])
+def test_what_is_no_link_is_exit_2_and_asks_nobody(cli, node, words, word):
+    outcome = cli(*words, word)
+    assert outcome.code == 2
+    assert word == "peertransfer:" or word not in outcome.err
+    assert node.calls == []
+
+
+@pytest.mark.parametrize("words", [("ls",), ("unshare",), ("link", "create"), ("link", "end")])
+def test_a_reference_that_is_a_damaged_link_is_exit_2(cli, node, words):
+    assert cli(*words, LINK[:-3]).code == 2
+    assert node.calls == []
+
+
+def test_a_path_that_is_not_there_is_named_before_a_node_is_started(cli, home):
+    outcome = cli("share", "/nonexistent/file")
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: There is no /nonexistent/file.")
+
+
+def test_a_key_of_the_wrong_length_is_exit_2_and_asks_nobody(cli, node, tmp_path):
     (tmp_path / "swarm.key").write_text("/key/swarm/psk/1.0.0/\n/base16/\nff\n")
+    outcome = cli("network", "join", "--name", "n", "--psk", str(tmp_path / "swarm.key"))
+    assert outcome.code == 2
+    assert "1 octets, not 32" in outcome.err
+    assert node.calls == []
+
+
+def test_join_by_a_standard_key_sends_its_text(cli, node, tmp_path):
+    (tmp_path / "swarm.key").write_text(SWARM_KEY)
     words = (
         "network",
         "join",
@@ -224,7 +290,7 @@ def test_join_by_a_standard_key_sends_its_text(cli, node, tmp_path):
     assert name == "network_join_psk"
     assert fields == {
         "name": "n",
-        "psk_text": "/key/swarm/psk/1.0.0/\n/base16/\nff\n",
+        "psk_text": SWARM_KEY,
         "bootstrap": ("/ip4/1.2.3.4/tcp/1",),
     }
 

@@ -43,6 +43,9 @@ TOP = [
     "completion",
     "help",
 ]
+LINK = (
+    "peertransfer:bafyb4ib247mal5tytjsaflfxblkas2ufuvv7nacov4s4asj2y2lvjdjqwu?n=open&s=AAAAAAAAAAAAAAAAAAAAAA"
+)
 HOSTILE = "a\x1b[31mb\x07\r\nc\x9b\u202ed\x1b]8;;http://x\x1b\\"
 
 
@@ -156,7 +159,7 @@ def test_a_command_that_needs_a_running_node_says_so(cli, words):
 
 
 @pytest.mark.parametrize(
-    "words", [("status",), ("init",), ("share", "x"), ("get", "l"), ("network", "list"), ("run",)]
+    "words", [("status",), ("init",), ("share", "/etc"), ("get", LINK), ("network", "list"), ("run",)]
 )
 def test_without_consent_no_home_is_made(cli, tmp_path, words):
     outcome = cli("--home", str(tmp_path / "new"), *words)
@@ -205,7 +208,7 @@ def test_nothing_from_a_peer_reaches_the_terminal_unescaped(cli, node):
             "status": RefusedError(HOSTILE, HOSTILE),
         }
     )
-    for words in (("ls", "x"), ("get", "l"), ("peers",), ("transfers",), ("privacy", "ledger"), ("status",)):
+    for words in (("ls", "x"), ("get", LINK), ("peers",), ("transfers",), ("privacy", "ledger"), ("status",)):
         outcome = cli(*words)
         assert outcome.out + outcome.err, words
         assert _is_clean(outcome.out + outcome.err), words

@@ -18,7 +18,9 @@ PROGRAM = (
     "from peertransfer.control import sessions; sessions.DAEMON_MODULE = 'stub_daemon';"
     "from peertransfer.cli.main import main; main()"
 )
-LINK = "peertransfer:bafy?n=open&s=AAAAAAAAAAAAAAAAAAAAAA"
+LINK = (
+    "peertransfer:bafyb4ib247mal5tytjsaflfxblkas2ufuvv7nacov4s4asj2y2lvjdjqwu?n=open&s=AAAAAAAAAAAAAAAAAAAAAA"
+)
 SHARE = {"link": LINK, "manifest_cid": "bafymanifest", "files": 1, "size": 5, "entries": []}
 DELIVERED = {"event": "delivered", "peer_id": "12D3KooWabcdefgh", "link_name": "Ann", "octets": 5, "at": 1}
 
@@ -50,7 +52,7 @@ def test_share_prints_one_document_at_once_then_serves_until_it_is_told_to_end(h
     tell(
         home, answers={"share": SHARE}, events={"deliveries_follow": [DELIVERED]}, held=["deliveries_follow"]
     )
-    with start(home.path, "share", "x", "--json") as process:
+    with start(home.path, "share", "/etc", "--json") as process:
         assert json.loads(process.stdout.readline()) == SHARE
         while "delivered, verified" not in process.stderr.readline():
             assert process.poll() is None
@@ -70,7 +72,7 @@ def test_share_once_ends_by_itself_after_one_delivery(home):
         events={"deliveries_follow": [DELIVERED] * 3},
         held=["deliveries_follow"],
     )
-    with start(home.path, "share", "x", "--once") as process:
+    with start(home.path, "share", "/etc", "--once") as process:
         out, err = process.communicate(timeout=20)
     assert process.returncode == 0
     assert out == LINK + "\n"

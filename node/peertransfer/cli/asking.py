@@ -7,6 +7,7 @@ Spec: CLI.md, "Everywhere" and ``init``.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -129,6 +130,42 @@ def read_secret(word: str, what: str) -> str:
             f"There is no {what} on standard input", f"Write it there, or name the {what} itself."
         )
     return line
+
+
+def read_link(word: str) -> str:
+    """Return a link, from the argument or standard input, that can be read.
+
+    Raises:
+        UsageError: it can't.
+    """
+    from peertransfer.control import inputs
+
+    return inputs.check_link(read_secret(word, "link"))
+
+
+def read_reference(word: str) -> str:
+    """Return what names a share, a link or a peer; if it is a link, it can be read.
+
+    Raises:
+        UsageError: it is a link that can't.
+    """
+    from peertransfer.control import inputs
+
+    return inputs.check_if_link(read_secret(word, "link"))
+
+
+def check_paths(paths: Sequence[str]) -> list[str]:
+    """Return absolute paths of what is there; links are not followed.
+
+    Raises:
+        SourceError: one is missing.
+    """
+    for path in paths:
+        if not os.path.lexists(path):
+            raise SourceError(
+                f"There is no {path}", "Check its spelling, and the folder you are in.", path=path
+            )
+    return [os.path.abspath(path) for path in paths]
 
 
 def read_file(name: str, limit: int) -> str:

@@ -64,7 +64,7 @@ def get(
     """
     if overwrite and rename:
         raise UsageError("--overwrite and --rename exclude each other", "Choose one of them.")
-    secret = asking.read_secret(link, "link")
+    secret = asking.read_link(link)
     with (
         asking.node_for(settings, accept_privacy=accept_privacy, listen=listen) as session,
         _pausing(_same_get(link, dest)) as watch,
@@ -92,7 +92,7 @@ def ls(settings: Settings, target: str | None, accept_privacy: bool) -> None:
     if target is None:
         answer = asking.answer(settings, "ls")
     else:
-        word = asking.read_secret(target, "link")
+        word = asking.read_reference(target)
         answer = asking.call_node(settings, "ls", accept_privacy=accept_privacy, target=word)
     if settings.as_json:
         show_document(answer)

@@ -104,7 +104,7 @@ def _carry_out(words: list[str], *, as_json: bool) -> int:
         show_error(wrong, as_json=as_json)
         return wrong.exit_code
     except (click.Abort, KeyboardInterrupt):
-        show_error(PeertransferError("Interrupted", "Nothing was left half done."), as_json=as_json)
+        show_error(PeertransferError("Interrupted", "Run the same command again."), as_json=as_json)
         return 1
     except BrokenPipeError:
         _silence_stdout()

@@ -135,11 +135,14 @@ def network_join(
 ) -> None:
     """Join a network by an invite, or by a standard swarm.key."""
     _check_join(invite, name, psk_file, bootstrap)
+    from peertransfer.control import inputs
+
     fields: dict[str, object] = {"name": name, "bootstrap": list(bootstrap)}
     if invite is not None:
-        fields = {"invite": asking.read_secret(invite, "invite")}
+        word = asking.read_secret(invite, "invite")
+        fields = {"invite": inputs.check_invite(word, int(time.time()))}
     else:
-        fields["psk_text"] = asking.read_file(str(psk_file), asking.MAX_SECRET)
+        fields["psk_text"] = inputs.check_psk(asking.read_file(str(psk_file), asking.MAX_SECRET))
     with (
         asking.node_for(settings, accept_privacy=accept_privacy) as session,
         watching("joining") as watch,

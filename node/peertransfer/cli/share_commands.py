@@ -74,7 +74,7 @@ def share(
     Where no node runs, this one serves in the foreground until Ctrl-C.
     """
     fields: dict[str, object] = {
-        "paths": [os.path.abspath(path) for path in paths],
+        "paths": asking.check_paths(paths),
         "network": network,
         "labels": list(labels),
         "hash": hash_name,
@@ -98,7 +98,7 @@ def share(
 @click.pass_obj
 def unshare(settings: Settings, ref: str) -> None:
     """Stop serving a share, and withdraw its provider records."""
-    answer = asking.call_node(settings, "unshare", ref=asking.read_secret(ref, "link"))
+    answer = asking.call_node(settings, "unshare", ref=asking.read_reference(ref))
     if settings.as_json:
         show_document(answer)
     else:
@@ -120,7 +120,7 @@ def link_create(settings: Settings, share_ref: str, name: str | None, expires: s
     answer = asking.call_node(
         settings,
         "link_create",
-        share=asking.read_secret(share_ref, "link"),
+        share=asking.read_reference(share_ref),
         name=name,
         expires_at=parse_expiry(expires, int(time.time())) if expires else None,
     )
@@ -160,7 +160,7 @@ def link_list(settings: Settings) -> None:
 @click.pass_obj
 def link_show(settings: Settings, link_word: str) -> None:
     """Say what a finder of a link would learn."""
-    answer = asking.call_node(settings, "link_show", link=asking.read_secret(link_word, "link"))
+    answer = asking.call_node(settings, "link_show", link=asking.read_link(link_word))
     if settings.as_json:
         show_document(answer)
         return
@@ -175,7 +175,7 @@ def link_show(settings: Settings, link_word: str) -> None:
 @click.pass_obj
 def link_end(settings: Settings, ref: str) -> None:
     """End one link, in mid-transfer too; the share's others go on."""
-    answer = asking.call_node(settings, "link_end", ref=asking.read_secret(ref, "link"))
+    answer = asking.call_node(settings, "link_end", ref=asking.read_reference(ref))
     if settings.as_json:
         show_document(answer)
     else:

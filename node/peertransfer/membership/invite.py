@@ -7,7 +7,6 @@ Spec: ARCHITECTURE.md 6.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -95,7 +94,7 @@ def read_invite(text: str, now: int) -> Invite:
         octets = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
         envelope = open_envelope(octets, DOMAIN)
         message = decode_invite(envelope.payload)
-    except (UsageError, binascii.Error):
+    except (UsageError, ValueError):
         raise UsageError("This invite is damaged", _HINT) from None
     if envelope.payload_type != PAYLOAD_TYPE or not _is_whole(message):
         raise UsageError("This invite is not one that this program can read", _HINT)
