@@ -1,9 +1,6 @@
-import inspect
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from peertransfer.service.node import Node
 
 from peertransfer.control.commands import _WORDS, COMMANDS, Kind, checked_fields
 from peertransfer.errors import UsageError
@@ -66,17 +63,6 @@ def test_any_body_is_taken_or_refused_by_name(name, body):
     except UsageError:
         return
     assert set(fields) <= set(COMMANDS[name].required) | set(COMMANDS[name].optional)
-
-
-def test_every_command_is_a_method_of_the_node_with_these_fields():
-    for command in COMMANDS.values():
-        parameters = dict(inspect.signature(getattr(Node, command.name)).parameters)
-        parameters.pop("self")
-        assert ("progress" in parameters) == command.is_long, command.name
-        parameters.pop("progress", None)
-        assert set(command.required) | set(command.optional) == set(parameters), command.name
-        for name in command.optional:
-            assert parameters[name].default is not inspect.Parameter.empty, (command.name, name)
 
 
 def test_every_kind_has_a_word_for_its_refusal():
