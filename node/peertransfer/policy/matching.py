@@ -71,7 +71,7 @@ def _words_for(audience: Audience) -> tuple[AudiencePattern, ...]:
             return _of_network(AudienceKind.DHT_SERVERS, network_id)
         case LinkHolders(link_id):
             return (AudiencePattern(AudienceKind.LINK), AudiencePattern(AudienceKind.LINK, link_id))
-        case Anyone():
+        case Anyone():  # pragma: no branch - these are all audiences, mypy sees to it
             return (AudiencePattern(AudienceKind.ANYONE),)
 
 

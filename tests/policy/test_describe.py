@@ -1,0 +1,67 @@
+import json
+
+import policy_kit as kit
+
+from peertransfer.policy.describe import describe, describe_text
+from peertransfer.policy.rules import Policy
+
+RULES = (
+    (
+        'name = "friends"\nto = ["members:net1", "peer:12D3abc", "link:bob"]\n'
+        'items = ["share:bafya", "label:public", "path:docs/**", "path:*.md"]\n'
+        'show.openings = ["size", "name"]\nhide.openings = ["mtime"]'
+    ),
+    'to = ["anyone", "dht-servers", "dht-servers:net1", "link-holders", "members"]\nshow.update = "*"',
+)
+
+
+def test_rules_are_told_to_a_program_in_the_words_of_the_file():
+    told = describe(kit.policy(*RULES))
+    assert json.loads(json.dumps(told)) == {
+        "file": "policy.toml",
+        "default": "hide",
+        "rules": [
+            {
+                "name": "friends",
+                "line": 2,
+                "to": ["members:net1", "peer:12D3abc", "link:bob"],
+                "items": ["share:bafya", "label:public", "path:docs/**", "path:*.md"],
+                "show": {"openings": ["name", "size"]},
+                "hide": {"openings": ["mtime"]},
+            },
+            {
+                "name": "r1",
+                "line": 8,
+                "to": ["anyone", "dht-servers", "dht-servers:net1", "link-holders", "members"],
+                "items": [],
+                "show": {"update": []},
+                "hide": {},
+            },
+        ],
+    }
+
+
+def test_rules_are_told_to_a_person():
+    assert describe_text(kit.policy(*RULES)) == (
+        "2 rules. What no rule shows is hidden; hiding wins.\n"
+        "\n"
+        "friends (line 2)\n"
+        "  to     members of the network net1, or peer 12D3abc, or whoever proves that it holds the link bob\n"
+        "  of     the share bafya and what is labelled public, only entries that match docs/** or *.md\n"
+        "  shows  openings: name, size\n"
+        "  hides  openings: mtime\n"
+        "\n"
+        "r1 (line 8)\n"
+        "  to     anyone, or servers of the DHT of any private network, or servers of the DHT of the network net1, "
+        "or whoever proves that it holds a link, for what is behind it, or members of any private network\n"
+        "  of     everything\n"
+        "  shows  update: nothing"
+    )
+
+
+def test_one_rule_that_comes_from_no_file_is_told_without_a_line():
+    (rule,) = kit.policy('to = ["anyone"]\nshow.agent = "*"').rules
+    bare = type(rule)("bare", rule.to, show=rule.show)
+    text = describe_text(Policy((bare,)))
+    assert text.startswith("1 rule. ")
+    assert "\nbare\n" in text
