@@ -1,82 +1,271 @@
-"""A network of DHT servers in memory: real tables, stores and look-ups, no sockets and no clock."""
+"""A DHT in memory: real tables, stores, look-ups and messages; no sockets and no clock.
 
+Time is a number that the network moves on: a call to a frozen peer costs the time-out, a call to a dead
+one is refused at once, and calls that are in flight together cost together.
+"""
+
+import functools
+import heapq
+import pickle
 import random
+from dataclasses import dataclass, field
 
+from peertransfer.disclosure import views as v
+from peertransfer.disclosure._seal import seal
+from peertransfer.disclosure.audience import DhtServers, OnePeer
+from peertransfer.disclosure.disclosed import DisclosureRecord
 from peertransfer.disclosure.views import PeerRecord
-from peertransfer.kademlia.lookup import Asking, Finished, Lookup, LookupStarted, PeerAnswered, PeerFailed
+from peertransfer.kademlia.distance import position
+from peertransfer.kademlia.lookup import (
+    Asking,
+    Finished,
+    Lookup,
+    LookupKind,
+    LookupStarted,
+    PeerAnswered,
+    PeerFailed,
+)
 from peertransfer.kademlia.provider_store import ProviderStore
-from peertransfer.kademlia.routing_table import RoutingTable
+from peertransfer.kademlia.routing_table import K, RoutingTable
 from peertransfer.kademlia.server import answer
-from peertransfer.wire.kad_codec import KadMessage, KadType
+from peertransfer.wire import kad_codec as codec
+from peertransfer.wire.kad_codec import KadType
+
+SERVERS = DhtServers("open")
+ASKER = OnePeer("12D3asker")
+TIMEOUT_SECONDS = 3.0
 
 
 def peer_id(number):
-    return b"\x00\x24" + number.to_bytes(36)
+    return b"\x00\x24\x08\x01\x12\x20" + number.to_bytes(32, "big")
+
+
+def addr(number, port=4001):
+    """Return a private address, of which any number may be in a table."""
+    return b"\x04\x0a" + number.to_bytes(3, "big") + b"\x06" + port.to_bytes(2, "big")
+
+
+def public_addr(*octets):
+    return b"\x04" + bytes(octets) + b"\x06\x0f\xa1"
 
 
 def record(number):
-    return PeerRecord(peer_id(number), (bytes((4, 10, 0, number >> 8, number & 255, 6, 15, 161)),))
+    return PeerRecord(peer_id(number), (addr(number),))
 
 
 def key(number):
-    return b"\x12\x20" + number.to_bytes(32)
+    return b"\x12\x20" + number.to_bytes(32, "big")
 
 
+def sealed(view, audience):
+    """Seal a view as the engine would."""
+    return seal(view, audience, DisclosureRecord("open", str(audience), "", view.name, "", (), "test"))
+
+
+def lookup_view(name):
+    return sealed(v.LookupView(name), SERVERS)
+
+
+def read(octets):
+    """Read the messages of a stream."""
+    reader = codec.answer_reader()
+    reader.receive_data(octets)
+    messages = []
+    while (frame := reader.next_frame()) is not None:
+        messages.append(codec.decode_kad(frame))
+    return messages
+
+
+@dataclass
 class SimNode:
-    def __init__(self, number):
-        self.record = record(number)
-        self.table = RoutingTable(self.record.peer_id)
-        self.store = ProviderStore()
-        self.is_frozen = False
-        self.lies = ()
+    """A DHT server; subclasses misbehave."""
 
-    def query(self, message, asker):
-        if self.lies:
-            return PeerAnswered(self.record.peer_id, self.lies, ())
-        found = answer(message, asker, own=self.record, table=self.table, store=self.store, now=0)
-        return found and PeerAnswered(self.record.peer_id, found.closer_peers, found.provider_records)
+    number: int
+    table: RoutingTable = field(init=False)
+    store: ProviderStore = field(init=False)
+
+    seconds = 0.01
+    """How long a call to it takes."""
+    fails = False
+
+    def __post_init__(self):
+        self.table = RoutingTable(self.peer_id)
+        self.store = ProviderStore(self.peer_id)
+
+    @property
+    def peer_id(self):
+        return peer_id(self.number)
+
+    @property
+    def record(self):
+        return record(self.number)
+
+    def serve(self, octets, asker, now):
+        """Answer the one message in ``octets`` with octets, or ``None`` to ADD_PROVIDER."""
+        (query,) = read(octets)
+        found = answer(query, asker, self.table, self.store, now)
+        if found is None:
+            return None
+        own = (addr(self.number),) if found.names_self else ()
+        return codec.encode_kad_answer(
+            sealed(v.AddressesView(own, closer_peers=found.closer_peers), ASKER),
+            sealed(v.ProvideView(provider_records=found.provider_records), ASKER)
+            if found.type is KadType.GET_PROVIDERS
+            else None,
+            found.type,
+            found.key,
+            own_peer_id=self.peer_id if found.names_self else b"",
+        ).head
+
+
+class DeadNode(SimNode):
+    """Its process is gone: a dial is refused at once."""
+
+    fails = True
+
+
+class FrozenNode(SimNode):
+    """Its connection is open and it says nothing."""
+
+    fails = True
+    seconds = TIMEOUT_SECONDS
+
+
+class NamingLiar(SimNode):
+    """Names forty peers that do not exist, all closer to what is asked than everybody else."""
+
+    def serve(self, octets, asker, now):
+        (query,) = read(octets)
+        target = position(query.key)
+        near = heapq.nsmallest(40, _invented(self.number), key=lambda one: one[0] ^ target)
+        return _answered(query, closer=[record(number) for _, number in near])
+
+
+@functools.cache
+def _invented(liar):
+    """Return a thousand peers that do not exist, as (position, number)."""
+    first = 1_000_000 + 1000 * liar
+    return [(position(peer_id(number)), number) for number in range(first, first + 1000)]
+
+
+class ProvidingLiar(SimNode):
+    """Says that peers which do not exist provide whatever is asked."""
+
+    def serve(self, octets, asker, now):
+        (query,) = read(octets)
+        return _answered(query, providers=[record(2_000_000 + self.number)])
+
+
+class AddressLiar(SimNode):
+    """Names true peers under false addresses."""
+
+    def serve(self, octets, asker, now):
+        (query,) = read(octets)
+        near = self.table.closest(query.key, K, now)
+        return _answered(query, closer=[PeerRecord(one.peer_id, (addr(66, 66),)) for one in near])
+
+
+def _answered(query, closer=(), providers=()):
+    is_get = query.type is KadType.GET_PROVIDERS
+    return codec.encode_kad_answer(
+        sealed(v.AddressesView(closer_peers=tuple(closer)), ASKER),
+        sealed(v.ProvideView(provider_records=tuple(providers)), ASKER) if is_get else None,
+        query.type,
+        query.key,
+    ).head
+
+
+@functools.cache
+def _pickled(count, seed):
+    return pickle.dumps(SimNetwork(count, seed))
+
+
+def network_of(count, seed=1):
+    """Return a network of its own for one test; making one takes a second, so it is made once."""
+    return pickle.loads(_pickled(count, seed))
 
 
 class SimNetwork:
+    """Some nodes, and the shell's part: it dials, waits, demotes and admits."""
+
     def __init__(self, count, seed=1):
         self.random = random.Random(seed)
-        self.nodes = {peer_id(number): SimNode(number) for number in range(1, count + 1)}
-        self.asked = 0
+        self.now = 1000.0
+        self.call_count = 0
+        self.lookup = None
+        self.nodes = {}
+        for number in range(1, count + 1):
+            self.join(SimNode(number))
 
-    def join_all(self):
-        first = next(iter(self.nodes.values()))
-        for node in self.nodes.values():
-            if node is not first:
-                node.table.admit(first.record.peer_id, first.record.addrs, 0)
-                first.table.admit(node.record.peer_id, node.record.addrs, 0)
-        for node in self.nodes.values():
-            for one in self.find(node, node.record.peer_id).closest:
-                node.table.admit(one.peer_id, one.addrs, 0)
-                self.nodes[one.peer_id].table.admit(node.record.peer_id, node.record.addrs, 0)
+    def join(self, node):
+        """Bring a node in: it knows one other, looks for itself, and both sides admit whom they met."""
+        others = list(self.nodes.values())
+        self.nodes[node.peer_id] = node
+        if others:
+            self._meet(node, self.random.choice(others))
+            self.find(node, node.peer_id)
+            for bucket in node.table.stale_buckets(self.now):
+                target = node.table.refresh_key(bucket, self.random.randbytes(16))
+                self.find(node, target)
+                node.table.mark_refreshed(target, self.now)
 
-    def find(self, node, target, want_providers=0):
-        kind = KadType.GET_PROVIDERS if want_providers else KadType.FIND_NODE
-        own = node.record.peer_id
-        lookup = Lookup(target, node.table.closest(target, 0), own_peer_id=own, want_providers=want_providers)
+    def turn(self, node, kind):
+        """Let a node go on as another kind, with what it knows."""
+        other = kind(node.number)
+        other.table, other.store = node.table, node.store
+        self.nodes[node.peer_id] = other
+        return other
+
+    def _meet(self, one, other):
+        one.table.admit(other.peer_id, other.record.addrs, self.now)
+        other.table.admit(one.peer_id, one.record.addrs, self.now)
+
+    def find(self, node, target, kind=LookupKind.FIND_NODE, want_providers=1):
+        """Run a look-up of ``node`` to its end."""
+        lookup = Lookup(
+            target,
+            node.table.closest(target, K, self.now),
+            kind=kind,
+            own_peer_id=node.peer_id,
+            want_providers=want_providers,
+            avoid=node.table.demoted(self.now),
+        )
+        self.lookup = lookup
+        calls = []
         state = lookup.advance(LookupStarted())
-        outstanding = []
         while not isinstance(state, Finished):
-            if isinstance(state, Asking):
-                outstanding += state.peers
-            one = outstanding.pop(self.random.randrange(len(outstanding)))
-            state = lookup.advance(self._ask(one, KadMessage(kind, target), own))
+            for one in state.peers if isinstance(state, Asking) else ():
+                ends_at, event = self._call(node, one, target, kind)
+                heapq.heappush(calls, (ends_at, self.random.random(), event))
+            self.now, _, event = heapq.heappop(calls)
+            if isinstance(event, PeerFailed):
+                node.table.demote(event.peer, self.now)
+            else:
+                self._meet(node, self.nodes[event.peer])
+            state = lookup.advance(event)
         return state
 
-    def _ask(self, one, message, asker):
-        self.asked += 1
-        node = self.nodes.get(one.peer_id)
-        if node is None or node.is_frozen:
-            return PeerFailed(one.peer_id)
-        return node.query(message, asker)
+    def _call(self, node, one, target, kind):
+        self.call_count += 1
+        other = self.nodes.get(one.peer_id)
+        if other is None or other.record.addrs[0] not in one.addrs:
+            return self.now + SimNode.seconds, PeerFailed(one.peer_id)
+        if other.fails:
+            return self.now + other.seconds, PeerFailed(one.peer_id)
+        encode = codec.encode_get_providers if kind is LookupKind.GET_PROVIDERS else codec.encode_find_node
+        (said,) = read(other.serve(encode(lookup_view(target)).head, node.peer_id, self.now))
+        return self.now + other.seconds, PeerAnswered(one.peer_id, said.closer_peers, said.provider_peers)
 
-    def provide(self, node, target):
-        holders = self.find(node, target).closest
-        message = KadMessage(KadType.ADD_PROVIDER, target, (), (node.record,))
-        for one in holders:
-            self.nodes[one.peer_id].query(message, node.record.peer_id)
-        return holders
+    def provide(self, node, number):
+        """Let ``node`` provide a key: look up the closest and tell them; return how many were told."""
+        found = self.find(node, key(number))
+        view = sealed(v.ProvideView(locator=key(number)[2:], addrs=node.record.addrs), SERVERS)
+        for one in found.closest:
+            octets = codec.encode_add_provider(view, node.peer_id).head
+            assert self.nodes[one.peer_id].serve(octets, node.peer_id, self.now) is None
+        return len(found.closest)
+
+    def get_providers(self, node, number, want_providers=1):
+        """Return the peer IDs of the providers that ``node`` finds."""
+        found = self.find(node, key(number), LookupKind.GET_PROVIDERS, want_providers)
+        return [one.peer_id for one in found.providers]

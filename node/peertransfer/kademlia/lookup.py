@@ -1,175 +1,158 @@
-"""An iterative look-up: whom to ask next, and when it is over. One machine for each look-up.
+"""Whom to ask next for a key, and when is the search over? An iterative look-up, as events.
 
-``advance(event)`` returns the state; the shell asks the peers that it names, and tells of answers and of
-failures, timeouts among them. Events of peers that were not asked, and after the end, change nothing.
+It does not dial, wait or time out: the shell asks whom ``Asking`` names, and reports each by
+``PeerAnswered`` or ``PeerFailed`` (3 s after which a silent peer failed are the shell's).
+Spec: https://github.com/libp2p/specs/blob/master/kad-dht/README.md#peer-routing
 
-Strategy: candidates by distance, at most alpha asked at once. It is over when the k closest that have not
-failed have answered, or when enough providers were heard of.
+Strategy: at most alpha peers are asked at a time, the closest first. The search is over when the k best
+that are known, failed ones aside, have all answered; so one that hears nothing new ends after k answers,
+and one without peers at once. It also ends when enough providers were named. Whoever can judge providers
+takes them from ``providers`` while the search goes on, and sets ``want_providers`` high: a liar that names
+false ones then can't end it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from peertransfer.kademlia.distance import kad_id
-from peertransfer.kademlia.routing_table import K
+from peertransfer.disclosure.views import PeerRecord
+from peertransfer.kademlia.candidates import OURSELVES, Candidates, Progress
+from peertransfer.kademlia.events import LookupEvent, LookupStarted, PeerAnswered, PeerFailed
+from peertransfer.kademlia.states import Asking, Finished, LookupState, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
-    from peertransfer.disclosure.views import PeerRecord
+__all__ = [
+    "ALPHA",
+    "Asking",
+    "Finished",
+    "K",
+    "Lookup",
+    "LookupEvent",
+    "LookupKind",
+    "LookupStarted",
+    "LookupState",
+    "PeerAnswered",
+    "PeerFailed",
+    "Waiting",
+]
 
 ALPHA = 3
-"""Peers asked at once."""
-MAX_CANDIDATES = 200
-"""Peers remembered, the closest; a liar can name any number."""
+K = 20
+MAX_PROVIDERS_PER_ANSWER = 20
+"""As many as a store keeps for a key."""
+MAX_PROVIDERS = 100
+"""Providers that one look-up remembers."""
+MAX_PROVIDER_ADDRS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class LookupStarted:
-    """Begin."""
+class LookupKind(Enum):
+    """What is looked for."""
 
-
-@dataclass(frozen=True, slots=True)
-class PeerAnswered:
-    """A peer that was asked answered."""
-
-    peer_id: bytes
-    closer: tuple[PeerRecord, ...] = ()
-    providers: tuple[PeerRecord, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PeerFailed:
-    """A peer that was asked can't be reached, refused, or was silent too long."""
-
-    peer_id: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """Ask these peers now; others may still be outstanding."""
-
-    peers: tuple[PeerRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Nobody to ask until an outstanding peer answers or fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The look-up is over."""
-
-    closest: tuple[PeerRecord, ...]
-    """The k closest peers that answered, nearest first."""
-    providers: tuple[PeerRecord, ...]
-    """Everybody who was named as a provider, first heard first."""
-
-
-LookupEvent: TypeAlias = LookupStarted | PeerAnswered | PeerFailed
-LookupState: TypeAlias = Asking | Waiting | Finished
-
-
-class _Status(Enum):
-    HEARD = auto()
-    ASKED = auto()
-    ANSWERED = auto()
-    FAILED = auto()
+    FIND_NODE = auto()
+    """The peers closest to the key; providers are not read."""
+    GET_PROVIDERS = auto()
+    """Who provides the key, and the peers closest to it on the way."""
 
 
 class Lookup:
-    """The look-up of one key."""
+    """One search, from its seeds to ``Finished``."""
+
+    __slots__ = (
+        "_alpha",
+        "_candidates",
+        "_finished",
+        "_k",
+        "_own_peer_id",
+        "_providers",
+        "_target_key",
+        "_want",
+        "kind",
+    )
 
     def __init__(
         self,
-        key: bytes,
+        target_key: bytes,
         seeds: Iterable[PeerRecord],
         *,
+        kind: LookupKind,
         own_peer_id: bytes,
-        want_providers: int = 0,
         alpha: int = ALPHA,
+        k: int = K,
+        want_providers: int = 1,
+        avoid: Collection[bytes] = (),
     ) -> None:
-        """Prepare a look-up.
+        """Prepare a search.
 
         Args:
-            key: what is looked for, multihash octets.
-            seeds: peers to begin with.
-            own_peer_id: never asked.
-            want_providers: end early with so many providers; 0: look for peers only.
-            alpha: peers asked at once.
+            target_key: a peer ID or a key, as the wire carries it.
+            seeds: peers to begin with, of our own table.
+            kind: what is looked for.
+            own_peer_id: of this host, which is never asked nor taken for a provider.
+            alpha: peers asked at a time.
+            k: peers that must have answered.
+            want_providers: a search for providers ends with so many; 0: it never ends early.
+            avoid: other peer IDs that are never asked: the demoted ones.
         """
-        self._place = kad_id(key)
-        self._own = own_peer_id
-        self._want = want_providers
+        self.kind = kind
+        self._target_key = target_key
         self._alpha = alpha
-        self._records: dict[bytes, PeerRecord] = {}
-        self._status: dict[bytes, _Status] = {}
+        self._k = k
+        self._own_peer_id = own_peer_id
+        self._want = want_providers
+        self._candidates = Candidates(target_key, {own_peer_id, *avoid})
+        self._candidates.hear(OURSELVES, seeds)
         self._providers: dict[bytes, PeerRecord] = {}
         self._finished: Finished | None = None
-        self._hear(seeds)
+
+    @property
+    def target_key(self) -> bytes:
+        """What is looked for."""
+        return self._target_key
+
+    @property
+    def providers(self) -> tuple[PeerRecord, ...]:
+        """The providers named so far, in the order in which they were heard of."""
+        return tuple(self._providers.values())
+
+    @property
+    def heard_count(self) -> int:
+        """How many peers the search remembers."""
+        return len(self._candidates)
 
     def advance(self, event: LookupEvent) -> LookupState:
-        """Take an event and say what to do."""
-        if self._finished is None:
-            match event:
-                case PeerAnswered(peer_id, closer, providers) if self._is_asked(peer_id):
-                    self._status[peer_id] = _Status.ANSWERED
-                    self._hear(closer)
-                    self._note_providers(providers)
-                case PeerFailed(peer_id) if self._is_asked(peer_id):
-                    self._status[peer_id] = _Status.FAILED
-                case _:
-                    pass
-        return self._state()
+        """Take in what happened and say what to do now.
 
-    def _state(self) -> LookupState:
-        if self._finished is not None:
-            return self._finished
-        nearest = self._nearest()
-        unasked = [one for one in nearest if self._status[one] is _Status.HEARD]
-        outstanding = sum(one is _Status.ASKED for one in self._status.values())
-        if (self._want and len(self._providers) >= self._want) or not (
-            unasked or any(self._status[one] is _Status.ASKED for one in nearest)
-        ):
-            answered = [self._records[one] for one in nearest if self._status[one] is _Status.ANSWERED]
-            self._finished = Finished(tuple(answered), tuple(self._providers.values()))
-            return self._finished
-        now = unasked[: max(0, self._alpha - outstanding)]
-        for one in now:
-            self._status[one] = _Status.ASKED
-        return Asking(tuple(self._records[one] for one in now)) if now else Waiting()
+        Events of peers that are not being asked, and all events after the end, change nothing.
+        """
+        if self._finished is None and not isinstance(event, LookupStarted):
+            answered = isinstance(event, PeerAnswered)
+            if self._candidates.settle(event.peer, answered=answered) and isinstance(event, PeerAnswered):
+                self._learn(event)
+        return self._finished or self._next()
 
-    def _nearest(self) -> list[bytes]:
-        alive = [one for one, status in self._status.items() if status is not _Status.FAILED]
-        return sorted(alive, key=self._distance)[:K]
-
-    def _is_asked(self, peer_id: bytes) -> bool:
-        return self._status.get(peer_id) is _Status.ASKED
-
-    def _note_providers(self, providers: Sequence[PeerRecord]) -> None:
-        for record in providers:
+    def _learn(self, answer: PeerAnswered) -> None:
+        self._candidates.hear(answer.peer, answer.closer)
+        if self.kind is LookupKind.FIND_NODE:
+            return
+        for record in answer.providers[:MAX_PROVIDERS_PER_ANSWER]:
             known = self._providers.get(record.peer_id)
-            if record.peer_id != self._own and (known is None or not known.addrs):
-                self._providers[record.peer_id] = record
-
-    def _hear(self, records: Iterable[PeerRecord]) -> None:
-        for record in records:
-            if record.peer_id == self._own or record.peer_id in self._status or not record.addrs:
+            is_too_many = known is None and len(self._providers) >= MAX_PROVIDERS
+            if is_too_many or record.peer_id == self._own_peer_id:
                 continue
-            self._records[record.peer_id] = record
-            self._status[record.peer_id] = _Status.HEARD
-        if len(self._status) > MAX_CANDIDATES:
-            self._drop_farthest()
+            addrs = dict.fromkeys((*(known.addrs if known else ()), *record.addrs))
+            self._providers[record.peer_id] = PeerRecord(record.peer_id, tuple(addrs)[:MAX_PROVIDER_ADDRS])
 
-    def _drop_farthest(self) -> None:
-        unasked = [one for one, status in self._status.items() if status is _Status.HEARD]
-        unasked.sort(key=self._distance, reverse=True)
-        for one in unasked[: len(self._status) - MAX_CANDIDATES]:
-            del self._status[one], self._records[one]
-
-    def _distance(self, peer_id: bytes) -> int:
-        return kad_id(peer_id) ^ self._place
+    def _next(self) -> LookupState:
+        best = self._candidates.best(self._k)
+        has_enough = 0 < self._want <= len(self._providers)
+        if has_enough or all(one.progress is Progress.ANSWERED for one in best):
+            self._finished = Finished(self._candidates.answered(self._k), self.providers)
+            return self._finished
+        free = self._alpha - self._candidates.in_flight()
+        chosen = [one for one in best if one.progress is Progress.HEARD][: max(0, free)]
+        for candidate in chosen:
+            self._candidates.start(candidate)
+        return Asking(tuple(one.record for one in chosen)) if chosen else Waiting()

@@ -1,89 +1,202 @@
-"""Who provides which key, as other peers told us. Bounded in every direction; nothing is believed for long.
+"""Who told us that it provides which key, until when?
 
-A record is taken only from the provider itself. Time is passed in, in seconds.
+It asks nobody, hands nothing to finders but what providers themselves said (what we found out for
+ourselves is never kept here), and is not on disk: records come again within half a day.
+Spec: https://github.com/libp2p/specs/blob/master/kad-dht/README.md#content-provider-routing
+
+Strategy: addresses are kept once for each provider, the latest for all of its keys, so that a host that
+moved is found by its old records too and a record costs little. When the store is full, a record makes
+room only by ending one whose key is further from us: others are closer to that key than we are, and spam
+for keys all over the space stays outside. Our own records have no limit and end only by ``withdraw``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import bisect
+from dataclasses import dataclass, field
 
-if TYPE_CHECKING:
-    from peertransfer.disclosure.views import PeerRecord
+from peertransfer.disclosure.views import PeerRecord
+from peertransfer.kademlia.distance import POSITION_BITS, distance
 
 MAX_RECORDS = 100_000
-MAX_RECORDS_OF_PEER = 10_000
-MAX_PROVIDERS_OF_KEY = 20
-TTL_SECONDS = 24 * 3600.0
+"""Records of others in all: 60 MB."""
+MAX_PER_PEER = 10_000
+"""Records from one sender."""
+MAX_PROVIDERS = 20
+"""Providers of one key; the 21st takes the place of the one that was silent longest."""
+TTL_SECONDS = 24 * 3600
+"""How long a record lasts; providers provide again twice as often."""
+MAX_ADDRS_SIZE = 512
+"""Octets of addresses that are kept for one provider: sixteen usual ones."""
+EXPIRE_BATCH = 5000
+"""Keys that one ``expire`` looks at, so that it never takes more than a few milliseconds."""
 
 
 @dataclass(slots=True)
-class _Held:
-    record: PeerRecord
-    expires_at: float
+class _Key:
+    key: bytes
+    providers: dict[bytes, float] = field(default_factory=dict)
+    """Expiry (seconds of the caller's clock) by peer ID; the stalest word comes first."""
+
+
+@dataclass(slots=True)
+class _Sender:
+    addrs: tuple[bytes, ...]
+    record_count: int = 0
 
 
 class ProviderStore:
-    """Provider records of a network, in memory."""
+    """The provider records that this host keeps for others, and its own."""
 
-    def __init__(self) -> None:
-        self._by_key: dict[bytes, dict[bytes, _Held]] = {}
-        self._count_of_peer: dict[bytes, int] = {}
-        self._count = 0
+    __slots__ = (
+        "_by_distance", "_cursor", "_distances", "_max_per_peer", "_max_providers", "_max_records", "_own",
+        "_own_peer_id", "_record_count", "_senders", "_ttl_seconds",
+    )  # fmt: skip
 
-    def __len__(self) -> int:
-        """Return how many records are held."""
-        return self._count
+    def __init__(
+        self,
+        own_peer_id: bytes,
+        *,
+        max_records: int = MAX_RECORDS,
+        max_per_peer: int = MAX_PER_PEER,
+        max_providers: int = MAX_PROVIDERS,
+        ttl_seconds: int = TTL_SECONDS,
+    ) -> None:
+        self._own_peer_id = own_peer_id
+        self._max_records = max_records
+        self._max_per_peer = max_per_peer
+        self._max_providers = max_providers
+        self._ttl_seconds = ttl_seconds
+        self._own: dict[bytes, tuple[bytes, ...]] = {}
+        self._senders: dict[bytes, _Sender] = {}
+        self._by_distance: dict[bytes, _Key] = {}
+        self._distances: list[bytes] = []
+        self._record_count = 0
+        self._cursor = 0
+
+    @property
+    def record_count(self) -> int:
+        """How many records of others there are, expired ones that were not yet removed too."""
+        return self._record_count
+
+    @property
+    def own_keys(self) -> tuple[bytes, ...]:
+        """The keys that this host itself provides."""
+        return tuple(self._own)
+
+    # --- keeping ---------------------------------------------------------------------------------
 
     def add(self, key: bytes, provider: PeerRecord, from_peer: bytes, now: float) -> bool:
-        """Take a record; tell whether it is held.
+        """Keep that ``provider`` provides ``key``, as ``from_peer`` said; return whether it is kept.
 
-        Args:
-            key: the multihash that is provided.
-            provider: who provides it.
-            from_peer: who says so; only its own word counts.
-            now: seconds.
+        It is not when somebody speaks for another, gives no address, or is over a limit.
         """
         if provider.peer_id != from_peer or not provider.addrs:
             return False
-        held = self._by_key.get(key, {})
-        if from_peer not in held:
-            if self._count >= MAX_RECORDS:
-                self.expire(now)
-            if (
-                self._count >= MAX_RECORDS
-                or len(held) >= MAX_PROVIDERS_OF_KEY
-                or self._count_of_peer.get(from_peer, 0) >= MAX_RECORDS_OF_PEER
-            ):
-                return False
-            self._count += 1
-            self._count_of_peer[from_peer] = self._count_of_peer.get(from_peer, 0) + 1
-        self._by_key.setdefault(key, {})[from_peer] = _Held(provider, now + TTL_SECONDS)
+        if from_peer == self._own_peer_id:
+            self._own[key] = provider.addrs
+            return True
+        place = self._place(key)
+        known = self._by_distance.get(place)
+        is_new = known is None or from_peer not in known.providers
+        if is_new and not self._make_room(place, from_peer):
+            return False
+        self._put(place, key, from_peer, now)
+        self._senders[from_peer].addrs = _cut(provider.addrs)
         return True
 
-    def providers(self, key: bytes, now: float) -> list[PeerRecord]:
-        """Return who provides ``key``."""
-        return [one.record for one in self._by_key.get(key, {}).values() if one.expires_at > now]
+    def _place(self, key: bytes) -> bytes:
+        return distance(key, self._own_peer_id).to_bytes(POSITION_BITS // 8, "big")
 
-    def forget(self, key: bytes, peer_id: bytes) -> None:
-        """Drop one record; again: nothing."""
-        held = self._by_key.get(key, {})
-        if held.pop(peer_id, None) is None:
+    def _make_room(self, place: bytes, from_peer: bytes) -> bool:
+        sender = self._senders.get(from_peer)
+        if sender and sender.record_count >= self._max_per_peer:
+            return False
+        known = self._by_distance.get(place)
+        if known and len(known.providers) >= self._max_providers:
+            self._drop(place, next(iter(known.providers)))
+            return True
+        if self._record_count >= self._max_records:
+            furthest = self._distances[-1]
+            if furthest <= place:
+                return False
+            self._drop(furthest, next(iter(self._by_distance[furthest].providers)))
+        return True
+
+    def _put(self, place: bytes, key: bytes, from_peer: bytes, now: float) -> None:
+        if place not in self._by_distance:
+            self._by_distance[place] = _Key(key)
+            bisect.insort(self._distances, place)
+        providers = self._by_distance[place].providers
+        if providers.pop(from_peer, None) is None:
+            self._record_count += 1
+            self._senders.setdefault(from_peer, _Sender(())).record_count += 1
+        providers[from_peer] = now + self._ttl_seconds
+
+    # --- ending ----------------------------------------------------------------------------------
+
+    def withdraw(self, key: bytes, peer_id: bytes) -> None:
+        """End the record of one provider for one key, if there is one: this host's own, or another's."""
+        if peer_id == self._own_peer_id:
+            self._own.pop(key, None)
             return
-        if not held:
-            del self._by_key[key]
-        self._count -= 1
-        self._count_of_peer[peer_id] -= 1
-        if not self._count_of_peer[peer_id]:
-            del self._count_of_peer[peer_id]
+        place = self._place(key)
+        known = self._by_distance.get(place)
+        if known and peer_id in known.providers:
+            self._drop(place, peer_id)
 
-    def expire(self, now: float) -> None:
-        """Drop every record whose time is over."""
-        over = [
-            (key, peer_id)
-            for key, held in self._by_key.items()
-            for peer_id, one in held.items()
-            if one.expires_at <= now
+    def expire(self, now: float) -> int:
+        """Remove expired records among the next ``EXPIRE_BATCH`` keys, round and round; return how many."""
+        batch = self._distances[self._cursor : self._cursor + EXPIRE_BATCH]
+        gone = [
+            (place, peer_id)
+            for place in batch
+            for peer_id, expires_at in self._by_distance[place].providers.items()
+            if expires_at <= now
         ]
-        for key, peer_id in over:
-            self.forget(key, peer_id)
+        kept = len(self._distances)
+        for place, peer_id in gone:
+            self._drop(place, peer_id)
+        self._cursor += len(batch) - (kept - len(self._distances))
+        if self._cursor >= len(self._distances):
+            self._cursor = 0
+        return len(gone)
+
+    def _drop(self, place: bytes, peer_id: bytes) -> None:
+        known = self._by_distance[place]
+        del known.providers[peer_id]
+        self._record_count -= 1
+        sender = self._senders[peer_id]
+        sender.record_count -= 1
+        if not sender.record_count:
+            del self._senders[peer_id]
+        if not known.providers:
+            del self._by_distance[place]
+            del self._distances[bisect.bisect_left(self._distances, place)]
+
+    # --- answering -------------------------------------------------------------------------------
+
+    def providers(self, key: bytes, now: float) -> tuple[PeerRecord, ...]:
+        """Return who provides ``key``: this host first if it does, then the latest word first."""
+        own = self._own.get(key)
+        known = self._by_distance.get(self._place(key))
+        latest = reversed(known.providers.items()) if known else ()
+        others = tuple(
+            PeerRecord(peer_id, self._senders[peer_id].addrs)
+            for peer_id, expires_at in latest
+            if expires_at > now
+        )
+        mine = (PeerRecord(self._own_peer_id, own),) if own else ()
+        return (*mine, *others)[: self._max_providers]
+
+
+def _cut(addrs: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Keep the first addresses that fit; one always does, because the wire's limit is lower."""
+    kept: list[bytes] = []
+    room = MAX_ADDRS_SIZE
+    for addr in addrs:
+        room -= len(addr)
+        if room < 0:
+            break
+        kept.append(addr)
+    return tuple(kept)

@@ -43,14 +43,23 @@ class _Entry:
     place: int
     bucket: int
     groups: frozenset[bytes]
-    answered_at: int
+    answered_at: float
     failure_count: int = 0
 
 
 class RoutingTable:
     """The admitted peers, in buckets by their distance from us."""
 
-    __slots__ = ("_buckets", "_demoted", "_entries", "_groups", "_k", "_own_peer_id", "_own_place", "_refreshed")
+    __slots__ = (
+        "_buckets",
+        "_demoted",
+        "_entries",
+        "_groups",
+        "_k",
+        "_own_peer_id",
+        "_own_place",
+        "_refreshed",
+    )
 
     def __init__(self, own_peer_id: bytes, *, k: int = K) -> None:
         self._own_peer_id = own_peer_id
@@ -59,8 +68,8 @@ class RoutingTable:
         self._entries: dict[bytes, _Entry] = {}
         self._buckets: dict[int, dict[bytes, _Entry]] = {}
         self._groups: Counter[bytes] = Counter()
-        self._demoted: dict[bytes, int] = {}
-        self._refreshed: dict[int, int] = {}
+        self._demoted: dict[bytes, float] = {}
+        self._refreshed: dict[int, float] = {}
 
     @property
     def own_peer_id(self) -> bytes:
@@ -84,14 +93,14 @@ class RoutingTable:
     # --- coming and going ------------------------------------------------------------------------
 
     def admit(
-        self, peer_id: bytes, addrs: tuple[bytes, ...], now: int, *, seen_at: bytes | None = None
+        self, peer_id: bytes, addrs: tuple[bytes, ...], now: float, *, seen_at: bytes | None = None
     ) -> bool:
         """Take in a peer that just proved to be there, or renew it: its addresses replace the old ones.
 
         Args:
             peer_id: multihash octets.
             addrs: binary multiaddrs under which it says that it listens.
-            now: Unix seconds.
+            now: seconds of one clock, here and in all other calls; it may be the monotonic one.
             seen_at: binary multiaddr of its connection. With it the peer counts for the group that it
                 really came from, and can't use up the group of another by claiming its addresses.
 
@@ -153,7 +162,7 @@ class RoutingTable:
             if not self._groups[group]:
                 del self._groups[group]
 
-    def demote(self, peer_id: bytes, now: int) -> None:
+    def demote(self, peer_id: bytes, now: float) -> None:
         """Note that a peer, of the table or from hearsay, timed out or failed: it is not asked for a minute.
 
         After ``MAX_FAILURES`` in a row it leaves the table.
@@ -168,14 +177,18 @@ class RoutingTable:
             if entry.failure_count >= MAX_FAILURES:
                 self.remove(peer_id)
 
-    def demoted(self, now: int) -> frozenset[bytes]:
+    def demoted(self, now: float) -> frozenset[bytes]:
         """Return the peers that are not to be asked now; a look-up avoids them."""
         self._demoted = {peer: until for peer, until in self._demoted.items() if until > now}
         return frozenset(self._demoted)
 
+    def peers(self) -> tuple[PeerRecord, ...]:
+        """Return all peers, demoted ones too, in no order that means anything."""
+        return tuple(entry.record for entry in self._entries.values())
+
     # --- asking ----------------------------------------------------------------------------------
 
-    def closest(self, key: bytes, n: int, now: int | None = None) -> tuple[PeerRecord, ...]:
+    def closest(self, key: bytes, n: int, now: float | None = None) -> tuple[PeerRecord, ...]:
         """Return at most ``n`` peers, closest to ``key`` first; those demoted at ``now`` are left out."""
         target = position(key)
         entries: list[_Entry] = [
@@ -188,12 +201,12 @@ class RoutingTable:
 
     # --- keeping it fresh ------------------------------------------------------------------------
 
-    def unheard(self, now: int, seconds: int = REFRESH_SECONDS) -> tuple[PeerRecord, ...]:
+    def unheard(self, now: float, seconds: float = REFRESH_SECONDS) -> tuple[PeerRecord, ...]:
         """Return the peers that did not prove to be there for ``seconds``, longest first: ping them."""
         old = [entry for entry in self._entries.values() if entry.answered_at <= now - seconds]
         return tuple(entry.record for entry in sorted(old, key=lambda entry: entry.answered_at))
 
-    def stale_buckets(self, now: int, seconds: int = REFRESH_SECONDS) -> tuple[int, ...]:
+    def stale_buckets(self, now: float, seconds: float = REFRESH_SECONDS) -> tuple[int, ...]:
         """Return the buckets, down to the deepest that holds a peer, where nobody was looked for lately."""
         deepest = min(max(self._buckets, default=-1), MAX_REFRESH_BUCKET)
         return tuple(
@@ -202,7 +215,7 @@ class RoutingTable:
             if index not in self._refreshed or self._refreshed[index] <= now - seconds
         )
 
-    def mark_refreshed(self, key: bytes, now: int) -> None:
+    def mark_refreshed(self, key: bytes, now: float) -> None:
         """Note that a look-up for ``key`` ended: its bucket is fresh."""
         self._refreshed[shared_bits(self._own_place, position(key))] = now
 

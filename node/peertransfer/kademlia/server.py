@@ -1,7 +1,8 @@
-"""What is answered to a query of the DHT? From the table and the records that are held.
+"""What do we answer to a question of the DHT?
 
-It asks no policy (the shell does, before anything leaves). Values are refused: this DHT holds provider
-records only.
+It decides nothing about disclosure: what it returns goes through the policy (``AddressesView``,
+``ProvideView``) before it is encoded. It keeps no values: PUT_VALUE and GET_VALUE are refused.
+Spec: https://github.com/libp2p/specs/blob/master/kad-dht/README.md#rpc-messages
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peertransfer.errors import RemoteProtocolError
-from peertransfer.wire.kad_codec import KadMessage, KadType
+from peertransfer.kademlia.routing_table import K
+from peertransfer.wire.kad_codec import is_multihash
+from peertransfer.wire.kad_messages import KadMessage, KadType
 
 if TYPE_CHECKING:
     from peertransfer.disclosure.views import PeerRecord
@@ -20,34 +23,63 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KadAnswer:
-    """What may be answered, before the policy is asked."""
+    """What we know in answer to a question; the policy says which of it may leave."""
 
     type: KadType
     key: bytes
     closer_peers: tuple[PeerRecord, ...] = ()
+    """At most k peers with addresses, closest first; never the asker."""
     provider_records: tuple[PeerRecord, ...] = ()
+    """At most k, this host first if it is one; the asker too, which checks by it that it was heard."""
+    names_self: bool = False
+    """Whether this host itself was asked for: its own listen addresses belong into the answer, first."""
 
 
 def answer(
-    query: KadMessage, asker: bytes, *, own: PeerRecord, table: RoutingTable, store: ProviderStore, now: float
+    query: KadMessage, asker: bytes, table: RoutingTable, store: ProviderStore, now: float
 ) -> KadAnswer | None:
-    """Answer a query; ``None`` where the protocol has no answer (ADD_PROVIDER).
+    """Answer a question, or keep a provider record, which has no answer.
+
+    Args:
+        query: as decoded.
+        asker: peer ID of who asks, proven by its connection.
+        table: whom we know.
+        store: who provides what; ADD_PROVIDER changes it.
+        now: seconds of the clock that table and store were told.
 
     Raises:
-        RemoteProtocolError: a kind of query that is not served, or a key that can't be looked up.
+        RemoteProtocolError: a type that this node does not serve, a key that is none, or a record under
+            another's name: reset the stream.
     """
-    match query.type:
-        case KadType.PING:
-            return KadAnswer(KadType.PING, query.key)
-        case KadType.FIND_NODE | KadType.GET_PROVIDERS if query.key:
-            closer = table.closest(query.key, now, but=asker)
-            if query.key == own.peer_id:
-                closer.insert(0, own)
-            records = store.providers(query.key, now) if query.type is KadType.GET_PROVIDERS else []
-            return KadAnswer(query.type, query.key, tuple(closer), tuple(records))
-        case KadType.ADD_PROVIDER if query.key:
-            for record in query.provider_peers:
-                store.add(query.key, record, asker, now)
-            return None
-        case _:
-            raise RemoteProtocolError("a kind of kad query that is not served here")
+    if query.type is KadType.PING:
+        return KadAnswer(query.type, query.key)
+    if query.type not in {KadType.FIND_NODE, KadType.GET_PROVIDERS, KadType.ADD_PROVIDER}:
+        raise RemoteProtocolError("a DHT message is of a type that this node does not serve")
+    if not query.key:
+        raise RemoteProtocolError("a DHT message has no key")
+    if query.type is KadType.ADD_PROVIDER:
+        _keep(query, asker, store, now)
+        return None
+    names_self = query.type is KadType.FIND_NODE and query.key == table.own_peer_id
+    return KadAnswer(
+        query.type,
+        query.key,
+        _closer(query.key, asker, table, now, K - names_self),
+        store.providers(query.key, now) if query.type is KadType.GET_PROVIDERS else (),
+        names_self,
+    )
+
+
+def _keep(query: KadMessage, asker: bytes, store: ProviderStore, now: float) -> None:
+    if not is_multihash(query.key):
+        raise RemoteProtocolError("a provider record's key is not a multihash")
+    if any(provider.peer_id != asker for provider in query.provider_peers):
+        raise RemoteProtocolError("a provider record speaks for another peer")
+    for provider in query.provider_peers[:1]:
+        store.add(query.key, provider, asker, now)
+
+
+def _closer(key: bytes, asker: bytes, table: RoutingTable, now: float, count: int) -> tuple[PeerRecord, ...]:
+    near = table.closest(key, table.size, now)
+    named = (record for record in near if record.addrs and record.peer_id != asker)
+    return tuple(record for record, _ in zip(named, range(count), strict=False))

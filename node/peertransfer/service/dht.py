@@ -23,7 +23,9 @@ from peertransfer.errors import PeertransferError, ReachError, RemoteError, Remo
 from peertransfer.kademlia.lookup import (
     Asking,
     Finished,
+    K,
     Lookup,
+    LookupKind,
     LookupStarted,
     LookupState,
     PeerAnswered,
@@ -36,15 +38,15 @@ from peertransfer.kademlia.server import answer
 from peertransfer.membership.network import kad_protocol_id
 from peertransfer.net.addresses import multiaddrs_of_record, peer_id_octets, peer_id_text
 from peertransfer.service.facts import asker_of, wall_clock
-from peertransfer.wire.framing import FrameReader
 from peertransfer.wire.kad_codec import (
-    MAX_KAD_MESSAGE,
     KadMessage,
+    answer_reader,
     decode_kad,
     encode_add_provider,
     encode_find_node,
     encode_get_providers,
     encode_kad_answer,
+    request_reader,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from peertransfer.policy.facts import ItemFacts
     from peertransfer.service.door import Door
     from peertransfer.service.host_runtime import HostRuntime
+    from peertransfer.wire.framing import FrameReader
 
 log = logging.getLogger("peertransfer.service")
 
@@ -86,7 +89,7 @@ class Dht:
         self._wake = trio.Event()
         self._is_settled = trio.Event()
         self.table = RoutingTable(self._host.peer_id_bytes)
-        self.store = ProviderStore()
+        self.store = ProviderStore(self._host.peer_id_bytes)
         self._republisher = Republisher()
         self._host.set_handler(self._protocol, self._serve)
 
@@ -142,9 +145,11 @@ class Dht:
     async def _look_up(self, key: bytes, want_providers: int = 0) -> Finished:
         lookup = Lookup(
             key,
-            self.table.closest(key, trio.current_time()),
+            self.table.closest(key, K, trio.current_time()),
+            kind=LookupKind.GET_PROVIDERS if want_providers else LookupKind.FIND_NODE,
             own_peer_id=self._host.peer_id_bytes,
             want_providers=want_providers,
+            avoid=self.table.demoted(trio.current_time()),
         )
         send, receive = trio.open_memory_channel[PeerAnswered | PeerFailed](200)
         async with trio.open_nursery() as nursery:
@@ -182,7 +187,7 @@ class Dht:
             reply = await (await self._stream_to(one)).call(frame)
             addrs = one.addrs or self._host.addrs_of(peer_id_text(one.peer_id))
             if self.table.admit(one.peer_id, addrs, trio.current_time()):
-                self._republisher.peer_came(one.peer_id, self.table.peers())
+                self._republisher.peer_came(one.peer_id, trio.current_time())
                 self._wake.set()
             return PeerAnswered(one.peer_id, reply.closer_peers, reply.provider_peers)
         self._drop_stream(one.peer_id)
@@ -192,7 +197,7 @@ class Dht:
 
     async def _provide_due(self) -> None:
         wanted = {locator_multihash(name): (name, item) for name, item in self._provided()}
-        self._republisher.replace(wanted)
+        self._republisher.replace(wanted, trio.current_time())
         for key in self._republisher.due(trio.current_time()):
             name, item = wanted[key]
             holders = await self._provide(key, name, item)
@@ -214,7 +219,7 @@ class Dht:
         disclosed = await self._door.release(decision, peer_id="", now=wall_clock())
         if disclosed is None:
             return []
-        frame = encode_add_provider(disclosed, key, self._host.peer_id_bytes)
+        frame = encode_add_provider(disclosed, self._host.peer_id_bytes)
         return [one.peer_id for one in (await self._look_up(key)).closest if await self._tell(one, frame)]
 
     async def _tell(self, one: PeerRecord, frame: SealedFrame) -> bool:
@@ -267,7 +272,7 @@ class Dht:
                 await stream.aclose()
 
     async def _serve_queries(self, stream: PeerStream) -> None:
-        reader = FrameReader()
+        reader = request_reader()
         while True:
             query = await _next_message(stream, reader, SERVE_IDLE_SECONDS)
             if query is None:
@@ -277,15 +282,16 @@ class Dht:
                 await stream.send(frame)
 
     async def _answer(self, query: KadMessage, stream: PeerStream) -> SealedFrame | None:
-        own = PeerRecord(self._host.peer_id_bytes, self._host.listen_addrs_bytes)
-        found = answer(
-            query, stream.peer_id_bytes, own=own, table=self.table, store=self.store, now=trio.current_time()
-        )
+        found = answer(query, stream.peer_id_bytes, self.table, self.store, trio.current_time())
         if found is None:
             return None
         asker, now, engine = asker_of(stream, self._runtime.network_id), wall_clock(), self._door.engine
         addresses = await self._door.release(
-            engine.addresses(asker, listen_addrs=(), closer_peers=found.closer_peers),
+            engine.addresses(
+                asker,
+                listen_addrs=self._host.listen_addrs_bytes if found.names_self else (),
+                closer_peers=found.closer_peers,
+            ),
             peer_id=stream.peer_id,
             now=now,
         )
@@ -295,7 +301,13 @@ class Dht:
         if found.provider_records:
             decision = engine.provider_records(asker, provider_records=found.provider_records)
             providers = await self._door.release(decision, peer_id=stream.peer_id, now=now)
-        return encode_kad_answer(found.type, found.key, addresses, providers)
+        return encode_kad_answer(
+            addresses,
+            providers,
+            found.type,
+            found.key,
+            own_peer_id=self._host.peer_id_bytes if found.names_self else b"",
+        )
 
 
 class _KadStream:
@@ -303,7 +315,7 @@ class _KadStream:
 
     def __init__(self, stream: PeerStream) -> None:
         self._stream = stream
-        self._reader = FrameReader(MAX_KAD_MESSAGE)
+        self._reader = answer_reader()
         self._lock = trio.Lock()
         self.is_broken = False
 

@@ -27,6 +27,7 @@ from peertransfer.errors import (
 )
 from peertransfer.wire import kad_messages as m
 from peertransfer.wire.framing import FrameReader, encode_varint
+from peertransfer.wire.kad_messages import KadMessage, KadType
 from peertransfer.wire.v1 import kad_pb2 as pb
 
 if TYPE_CHECKING:
@@ -36,11 +37,24 @@ if TYPE_CHECKING:
     from peertransfer.disclosure.disclosed import Disclosed
     from peertransfer.disclosure.views import AddressesView, LookupView, ProvideView
 
+__all__ = [
+    "KadMessage",
+    "KadType",
+    "answer_reader",
+    "decode_kad",
+    "encode_add_provider",
+    "encode_find_node",
+    "encode_get_providers",
+    "encode_kad_answer",
+    "is_multihash",
+    "request_reader",
+]
+
 T = TypeVar("T")
 
 _P2P = b"\xa5\x03"
 """Multiaddr code 421, ``/p2p``."""
-_ANSWERS = frozenset({m.KadType.GET_PROVIDERS, m.KadType.FIND_NODE, m.KadType.PING})
+_ANSWERS = frozenset({KadType.GET_PROVIDERS, KadType.FIND_NODE, KadType.PING})
 
 
 def request_reader() -> FrameReader:
@@ -61,7 +75,7 @@ def is_multihash(octets: bytes) -> bool:
 # --- decoding ------------------------------------------------------------------------------------
 
 
-def decode_kad(octets: bytes) -> m.KadMessage:
+def decode_kad(octets: bytes) -> KadMessage:
     """Decode one message without its length prefix.
 
     Raises:
@@ -76,14 +90,14 @@ def decode_kad(octets: bytes) -> m.KadMessage:
         raise RemoteProtocolError("a DHT message is not well-formed protobuf") from error
     if len(message.key) > m.MAX_KEY:
         raise RemoteProtocolError(f"a DHT key of {len(message.key)} octets is over the limit")
-    return m.KadMessage(
+    return KadMessage(
         _type(message.type), message.key, _records(message.closer_peers), _records(message.provider_peers)
     )
 
 
-def _type(number: int) -> m.KadType:
+def _type(number: int) -> KadType:
     try:
-        return m.KadType(number)
+        return KadType(number)
     except ValueError as error:
         raise RemoteProtocolError("a DHT message is of an unknown type") from error
 
@@ -106,15 +120,15 @@ def _record(peer: pb.KadPeer) -> PeerRecord:
 
 def encode_find_node(disclosed: Disclosed[LookupView, DhtServers]) -> SealedFrame:
     """Encode the question which peers are closest to the sealed key."""
-    return seal_frame(disclosed, _framed(_question(disclosed, m.KadType.FIND_NODE)))
+    return seal_frame(disclosed, _framed(_question(disclosed, KadType.FIND_NODE)))
 
 
 def encode_get_providers(disclosed: Disclosed[LookupView, DhtServers]) -> SealedFrame:
     """Encode the question who provides the sealed key, and which peers are closest to it."""
-    return seal_frame(disclosed, _framed(_question(disclosed, m.KadType.GET_PROVIDERS)))
+    return seal_frame(disclosed, _framed(_question(disclosed, KadType.GET_PROVIDERS)))
 
 
-def _question(disclosed: Disclosed[LookupView, DhtServers], kind: m.KadType) -> pb.KadMessage:
+def _question(disclosed: Disclosed[LookupView, DhtServers], kind: KadType) -> pb.KadMessage:
     return _message(kind, _shown(disclosed.view.key, "key"))
 
 
@@ -130,7 +144,7 @@ def encode_add_provider(
     if len(locator) != LOCATOR_SIZE:
         raise LocalProtocolError(f"a locator has {len(locator)} octets", "seal the locator, not its key")
     addrs = _shown(disclosed.view.addrs or None, "addresses")
-    message = _message(m.KadType.ADD_PROVIDER, locator_multihash(locator))
+    message = _message(KadType.ADD_PROVIDER, locator_multihash(locator))
     message.provider_peers.extend(_peers([PeerRecord(provider_peer_id, addrs)]))
     return seal_frame(disclosed, _framed(message))
 
@@ -141,7 +155,7 @@ def encode_add_provider(
 def encode_kad_answer(
     addresses: Disclosed[AddressesView, OnePeer] | None,
     providers: Disclosed[ProvideView, OnePeer] | None,
-    type: m.KadType,  # noqa: A002 - the field's name in the spec
+    type: KadType,  # noqa: A002 - the field's name in the spec
     key: bytes,
     *,
     own_peer_id: bytes = b"",
@@ -165,7 +179,7 @@ def encode_kad_answer(
         raise LocalProtocolError("an answer without a sealed view was to be made", "refuse the stream")
     if addresses and providers and addresses.audience != providers.audience:
         raise AudienceMismatchError("the two halves of an answer are sealed for two peers")
-    if type not in _ANSWERS or (providers and type is not m.KadType.GET_PROVIDERS):
+    if type not in _ANSWERS or (providers and type is not KadType.GET_PROVIDERS):
         raise LocalProtocolError(f"{type.name} is not answered by this")
     message = _message(type, key)
     if addresses:
@@ -185,7 +199,7 @@ def _shown(value: T | None, what: str) -> T:
     return value
 
 
-def _message(kind: m.KadType, key: bytes) -> pb.KadMessage:
+def _message(kind: KadType, key: bytes) -> pb.KadMessage:
     return pb.KadMessage(type=pb.KadMessageType.ValueType(kind.value), key=key)
 
 
