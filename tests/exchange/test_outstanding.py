@@ -89,6 +89,7 @@ def test_the_shares_own_openings_are_one_page():
 @pytest.mark.parametrize(
     ("count", "indices", "share", "last"),
     [
+        (0, [9], False, True),
         (3, [11], False, False),
         (3, [10, 10], False, False),
         (3, [10, 11, 12, 13], False, True),
