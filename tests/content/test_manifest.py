@@ -188,6 +188,8 @@ def test_octets_that_are_not_canonical_are_refused(slot, octets):
     [
         ("size", b""),
         ("size", b"\x02\x01"),
+        ("size", b"\x02" + b"\x01" * 9),
+        ("mtime", b"\x02\x80" + b"\x00" * 7),
         ("executable", b"\x01\x02"),
         ("name", b"\x03\xff"),
         ("name", b"\x03" + b"a" * 9000),

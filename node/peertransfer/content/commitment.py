@@ -80,6 +80,9 @@ def _decode(octets: bytes) -> SlotValue:
         case 1:
             return body == b"\x01"
         case 2:
+            # Longer ones could not be encoded again, and from 2^63 on no file system or database takes them.
+            if len(body) != _INTEGER_SIZE or body[0] & 0x80:
+                raise ValueError(tag)
             return int.from_bytes(body)
         case 3:
             return body.decode()
