@@ -194,6 +194,8 @@ class Answers:
     async def _send_have(self, request_id: int, entry: int) -> Refusal | None:
         if not self.share.has_block(entry, 0, nodes=False):
             return RefusalCode.OUT_OF_RANGE, request_id
+        if not self._content.view.covers(entry):
+            return RefusalCode.REFUSED, request_id
         count = self.share.leaf_count(entry)
         await self._stream.send(self._machine.send_have(self._content, request_id, count))
         return None
