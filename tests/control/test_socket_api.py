@@ -7,6 +7,7 @@ import threading
 import pytest
 from stub_node import StubNode, make_stub_home, serving
 
+from peertransfer.control import listener
 from peertransfer.control.client import NodeClient
 from peertransfer.control.listener import MAX_CONNECTIONS
 from peertransfer.errors import (
@@ -94,6 +95,32 @@ def test_a_fault_of_ours_costs_the_command_and_not_the_node(node, client):
         client.call("status")
     node.answers["status"] = {"state": "running"}
     assert client.call("status") == {"state": "running"}
+
+
+class _Broken(Exception):  # noqa: N818 - stands for any fault
+    pass
+
+
+@pytest.mark.parametrize(
+    "strict",
+    [True, pytest.param(False, marks=pytest.mark.filterwarnings("ignore:.*strict_exception_groups"))],
+)
+def test_a_connection_that_breaks_the_server_costs_only_itself(home, monkeypatch, strict):
+    node = StubNode()
+
+    async def broken(self):
+        raise _Broken
+
+    with serving(node, home, strict_exception_groups=strict):
+        client = NodeClient(home.socket_path())
+        with monkeypatch.context() as patch:
+            patch.setattr(listener.TCPServer, "_read_data", broken)
+            assert not client.is_ready()
+        assert client.is_ready()
+        node.answers["status"] = ZeroDivisionError("bug")
+        with pytest.raises(PeertransferError, match="failed in this command"):
+            client.call("status")
+        assert client.is_ready()
 
 
 def test_a_client_that_goes_away_cancels_its_command(node, home):

@@ -61,7 +61,7 @@ def make_stub_home(path: Path) -> Home:
 
 
 @contextlib.contextmanager
-def serving(node, home):
+def serving(node, home, **run_options):
     """Serve ``node`` on the socket of ``home`` from another thread."""
     endpoint = Endpoint(home.make_socket_folder())
     is_up = threading.Event()
@@ -75,7 +75,7 @@ def serving(node, home):
             ends["scope"] = nursery.cancel_scope
             is_up.set()
 
-    thread = threading.Thread(target=trio.run, args=(serve,))
+    thread = threading.Thread(target=trio.run, args=(serve,), kwargs=run_options)
     thread.start()
     assert is_up.wait(10)
     try:

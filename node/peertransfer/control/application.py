@@ -122,7 +122,7 @@ class OperationResponse(Response):
         is_gone = False
         is_told = False
         try:
-            async with trio.open_nursery() as nursery:
+            async with trio.open_nursery(strict_exception_groups=True) as nursery:
 
                 async def watch() -> None:
                     nonlocal is_gone

@@ -76,15 +76,20 @@ class Listener:
             return
         self._connection_count += 1
         try:
-            # hypercorn's annotation names TLS streams only; it tells the two apart itself.
-            plain: Any = stream
-            await _Connection(self._application, self._config, self._context, ConnectionState({}), plain)
+            # Strict: whatever breaks comes out as a group, however the event loop was started.
+            async with trio.open_nursery(strict_exception_groups=True) as nursery:
+                nursery.start_soon(self._connection(stream).run)
         except ExceptionGroup as group:
             # A connection of hypercorn's that broke: the node goes on.
             reason = repr(group.exceptions[0])
             log.error("connection_failed", extra={"reason": reason})  # noqa: TRY400 - one line
         finally:
             self._connection_count -= 1
+
+    def _connection(self, stream: trio.SocketStream) -> _Connection:
+        # hypercorn's annotation names TLS streams only; it tells the two apart itself.
+        plain: Any = stream
+        return _Connection(self._application, self._config, self._context, ConnectionState({}), plain)
 
 
 class _Connection(TCPServer):
