@@ -1,0 +1,71 @@
+"""The library's host, configured so that only what is wanted is on, and its errors kept in one place."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+import trio
+from libp2p import new_host
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
+from libp2p.exceptions import BaseLibp2pError
+from libp2p.io.exceptions import IOException
+from libp2p.network.config import ConnectionConfig
+from libp2p.peer.id import ID
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
+from libp2p.security.noise.transport import Transport as NoiseTransport
+from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
+from libp2p.stream_muxer.yamux.yamux import Yamux
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger("peertransfer.net")
+
+MAX_CONNECTIONS = 512
+MAX_CONNECTIONS_PER_PEER = 2
+UPGRADE_SECONDS = 5.0
+
+
+def make_library_host(seed: bytes) -> Any:
+    """Return a libp2p host: Noise and yamux only, no discovery, no push, no automatic dialling."""
+    logging.getLogger("libp2p").setLevel(logging.CRITICAL)
+    pair = create_new_key_pair(seed)
+    noise = NoiseTransport(pair, noise_privkey=create_new_x25519_key_pair().private_key)
+    host: Any = new_host(
+        key_pair=pair,
+        sec_opt={NOISE: noise},
+        muxer_opt={YAMUX: Yamux},
+        connection_config=ConnectionConfig(
+            max_connections=MAX_CONNECTIONS,
+            max_connections_per_peer=MAX_CONNECTIONS_PER_PEER,
+            min_connections=0,
+            low_watermark=0,
+            inbound_upgrade_timeout=UPGRADE_SECONDS,
+            outbound_upgrade_timeout=UPGRADE_SECONDS,
+        ),
+    )
+    host._push_identify_to_all_peers = _push_nothing  # noqa: SLF001 - fact 18: there is no hook
+    return host
+
+
+def peer_id_of(text: str) -> Any:
+    """Return the library's form of a peer ID."""
+    return ID.from_base58(text)
+
+
+@contextlib.contextmanager
+def connection_errors() -> Iterator[None]:
+    """Note and drop whatever ends a connection or an upgrade; the caller sees that it is not there."""
+    try:
+        yield
+    except (BaseLibp2pError, IOException, OSError, ValueError, trio.BrokenResourceError) as exc:
+        log.debug("connection_failed", extra={"reason": type(exc).__name__})
+    except (trio.ClosedResourceError, trio.TooSlowError) as exc:
+        log.debug("connection_failed", extra={"reason": type(exc).__name__})
+
+
+async def _push_nothing() -> None:
+    """Stand for the library's unasked identify push."""
