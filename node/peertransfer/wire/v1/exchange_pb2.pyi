@@ -537,7 +537,7 @@ Global___BlockHeader: _TypeAlias = BlockHeader  # noqa: Y015
 
 @_typing.final
 class Blocks(_message.Message):
-    """A batch of blocks of one request; their raw octets follow this frame. View: content."""
+    """A batch of blocks of one request; their raw octets follow this frame. Views: content, manifest."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
