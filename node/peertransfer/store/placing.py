@@ -1,0 +1,258 @@
+"""How are a peer's names rebuilt below one root, so that nothing lands outside and nothing is lost?
+
+It judges no name (``content.names`` did, and every method here checks again), and writes no octets of
+a file (``store.partial``). All methods block: call them off the event loop.
+Spec: ARCHITECTURE.md 4; RELIABILITY.md A1 to A3.
+
+Strategy: everything is reached from one descriptor of the root, by names that are single segments or
+were resolved by ``openat2(BENEATH | NO_SYMLINKS)``; so a folder that somebody swaps for a link in the
+middle makes the call fail instead of leading elsewhere. Where that call is missing, the way is walked
+segment by segment with ``O_NOFOLLOW``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from peertransfer.content.names import MAX_DEPTH, check_segment, fold
+from peertransfer.errors import ClashError, RemoteProtocolError, StoreError
+from peertransfer.store import syscalls
+from peertransfer.store.disk import disk_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+PARTIAL_FOLDER = ".peertransfer-partial"
+"""Where unfinished files are, below the root; no received name may be like it."""
+MAX_OTHER_NAMES = 1000
+CLASH_HINT = "Move it away, or choose --overwrite or --rename."
+
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class DestinationRoot:
+    """The folder below which everything received is placed."""
+
+    def __init__(self, path: Path, *, use_openat2: bool = True, use_renameat2: bool = True) -> None:
+        """Open ``path``, making it where it is missing (and nothing above it).
+
+        Args:
+            path: the person's choice; links in it are the person's own.
+            use_openat2: False for the way without that call.
+            use_renameat2: False for the way without that call.
+
+        Raises:
+            StoreError: it is no folder, or can't be made.
+        """
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - links in it are the person's own
+        self._use_openat2 = use_openat2
+        self._use_renameat2 = use_renameat2
+        with disk_errors(str(self.path)):
+            with contextlib.suppress(FileExistsError):
+                self.path.mkdir()
+                _sync_path(self.path.parent)
+            self.fd = os.open(self.path, _FOLDER_FLAGS)
+
+    def close(self) -> None:
+        """Let the folder go; again: nothing."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        """Use the root within a ``with`` block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the root."""
+        self.close()
+
+    def open_beneath(self, segments: Sequence[str], flags: int, mode: int = 0o666) -> int:
+        """Open something below the root; the caller closes it.
+
+        Raises:
+            OSError: as ``open``; also for a symbolic link anywhere on the way, or at its end.
+        """
+        if not segments:
+            return os.open(".", flags | os.O_CLOEXEC, dir_fd=self.fd)
+        return open_beneath(self.fd, segments, flags, mode, use_openat2=self._use_openat2)
+
+    def lstat(self, segments: Sequence[str]) -> os.stat_result | None:
+        """Return what is there, a link itself and not what it points to; None where nothing is."""
+        _check(segments)
+        try:
+            parent = self.open_beneath(segments[:-1], _FOLDER_FLAGS)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as exc:
+            raise _not_reached(self.path, segments) from exc
+        try:
+            return os.stat(segments[-1], dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        finally:
+            os.close(parent)
+
+    def make_folders(self, segments: Sequence[str]) -> None:
+        """Make a folder and those above it, each on the disk when this returns; one that is there stays.
+
+        Raises:
+            ClashError: something that is no folder is in the way.
+        """
+        _check(segments)
+        with self._opened_folder(segments, make=True):
+            pass
+
+    def place(self, source_fd: int, source: str, segments: Sequence[str], *, overwrite: bool = False) -> None:
+        """Move a finished file to its final name; ``sync_folder`` puts that on the disk.
+
+        Args:
+            source_fd: descriptor of the folder where it is.
+            source: its name there.
+            segments: the final name below the root; its folder is made.
+            overwrite: replace a file that is there, in one step.
+
+        Raises:
+            ClashError: there is something, or what is there is a folder.
+        """
+        _check(segments)
+        with self._opened_folder(segments[:-1], make=True) as folder, disk_errors(self._text(segments)):
+            try:
+                if overwrite:
+                    os.rename(source, segments[-1], src_dir_fd=source_fd, dst_dir_fd=folder)
+                else:
+                    self._rename_noreplace(source_fd, source, folder, segments[-1])
+            except (FileExistsError, IsADirectoryError, NotADirectoryError) as exc:
+                raise self.clash(segments) from exc
+
+    def sync_folder(self, segments: Sequence[str]) -> None:
+        """Put the names of a folder on the disk."""
+        with self._opened_folder(segments, make=False) as folder, disk_errors(self._text(segments)):
+            os.fsync(folder)
+
+    def clash(self, segments: Sequence[str]) -> ClashError:
+        """Return the error for what is in the way of a received file."""
+        where = self._text(segments)
+        return ClashError(f"{where} is there already and differs", CLASH_HINT, path=where)
+
+    def other_names(self, segments: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """Yield ``name (1).ext``, ``name (2).ext``, … beside a name that is taken."""
+        *above, name = segments
+        stem, dot, extension = name.rpartition(".")
+        stem, suffix = (stem, dot + extension) if stem else (name, "")
+        for number in range(1, MAX_OTHER_NAMES + 1):
+            yield (*above, f"{stem} ({number}){suffix}")
+
+    def _text(self, segments: Sequence[str]) -> str:
+        return str(self.path.joinpath(*segments))
+
+    @contextlib.contextmanager
+    def _opened_folder(self, segments: Sequence[str], *, make: bool) -> Iterator[int]:
+        with disk_errors(self._text(segments)):
+            try:
+                fd = self.open_beneath(segments, _FOLDER_FLAGS)
+            except FileNotFoundError:
+                if not make:
+                    raise
+                fd = self._make(segments)
+            except NotADirectoryError as exc:
+                raise self.clash(segments) from exc
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _make(self, segments: Sequence[str]) -> int:
+        fd = os.open(".", _FOLDER_FLAGS, dir_fd=self.fd)
+        for segment in segments:
+            above = fd
+            try:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(segment, dir_fd=above)
+                    os.fsync(above)
+                fd = os.open(segment, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=above)
+            except NotADirectoryError as exc:
+                raise self.clash(segments) from exc
+            finally:
+                os.close(above)
+        return fd
+
+    def _rename_noreplace(self, source_fd: int, source: str, folder: int, name: str) -> None:
+        if self._use_renameat2:
+            with contextlib.suppress(syscalls.MissingCallError):
+                syscalls.rename_noreplace(source_fd, source, folder, name)
+                return
+        # A link is made only where nothing is; until the old name is gone the file has both.
+        os.link(source, name, src_dir_fd=source_fd, dst_dir_fd=folder, follow_symlinks=False)
+        os.unlink(source, dir_fd=source_fd)
+
+
+def open_beneath(
+    dir_fd: int, segments: Sequence[str], flags: int, mode: int = 0o666, *, use_openat2: bool = True
+) -> int:
+    """Open ``segments`` below ``dir_fd``; no link is followed, not at the end either.
+
+    Raises:
+        OSError: as ``open``; ELOOP or ENOTDIR for a link.
+    """
+    if any(segment in {"", ".", ".."} or "/" in segment for segment in segments):
+        raise StoreError("A path below a root has a segment that is none")
+    if use_openat2:
+        with contextlib.suppress(syscalls.MissingCallError):
+            return syscalls.openat2(dir_fd, os.fsencode("/".join(segments)), flags, mode)
+    return _walk(dir_fd, segments, flags, mode)
+
+
+def find_twins(paths: Sequence[Sequence[str]]) -> tuple[str, str] | None:
+    """Return two paths that are one file on a file system that folds case or normal forms, if any."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        text = "/".join(path)
+        if fold(text) in seen:
+            return seen[fold(text)], text
+        seen[fold(text)] = text
+    return None
+
+
+def _walk(dir_fd: int, segments: Sequence[str], flags: int, mode: int) -> int:
+    fd = dir_fd
+    try:
+        for segment in segments[:-1]:
+            above, fd = fd, os.open(segment, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=fd)
+            if above != dir_fd:
+                os.close(above)
+        return os.open(segments[-1], flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=fd)
+    finally:
+        if fd != dir_fd:
+            os.close(fd)
+
+
+def _check(segments: Sequence[str]) -> None:
+    if not 0 < len(segments) <= MAX_DEPTH + 2:
+        raise RemoteProtocolError("a received path has too many names, or none")
+    for segment in segments:
+        check_segment(segment)
+        if fold(segment) == PARTIAL_FOLDER:
+            raise RemoteProtocolError(f"a received name is that of the folder {PARTIAL_FOLDER}")
+
+
+def _not_reached(root: Path, segments: Sequence[str]) -> StoreError:
+    where = root.joinpath(*segments)
+    return StoreError(
+        f"{where} can't be reached without leaving its folder",
+        "Something there is a symbolic link or no folder: remove it, or choose another place.",
+    )
+
+
+def _sync_path(folder: Path) -> None:
+    fd = os.open(folder, _FOLDER_FLAGS)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
