@@ -1,6 +1,6 @@
 """Install the peers in other languages, then run the tests that talk to them.
 
-Usage: [LANGUAGES="js"] interop.py [pytest arguments]
+Usage: [LANGUAGES="js"] interop.py [pytest arguments, instead of all of tests/interop]
 
 The packages come by ``npm ci`` from the lock file in ``tests/interop``, with their hashes; one of them
 brings the Node that js-libp2p needs, so the machine's own may be older. They stay in ``build/interop``
@@ -40,7 +40,7 @@ def main() -> int:
         )
         return 1
     install_js(npm)
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "interop", "tests/interop", *sys.argv[1:]]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "interop", *(sys.argv[1:] or ["tests/interop"])]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

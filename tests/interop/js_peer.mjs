@@ -7,7 +7,7 @@
 import { createInterface } from 'node:readline'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
-import { identify } from '@libp2p/identify'
+import { identify, identifyPush } from '@libp2p/identify'
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
@@ -32,6 +32,7 @@ const cid = (key) => CID.createV1(RAW, Digest.decode(Buffer.from(key, 'hex')))
 function protocols ({ kad_protocol: protocol, client = false }) {
   return {
     identify: identify(),
+    identifyPush: identifyPush(),
     ping: ping(),
     // Loopback addresses are filtered by default, and the first self-query comes after a second.
     dht: kadDHT({ protocol, clientMode: client, peerInfoMapper: passthroughMapper, initialQuerySelfInterval: 100 })
@@ -45,6 +46,8 @@ const requests = {
       transports: [tcp()],
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
+      // Every 10 s by default: the node has to answer these as well.
+      connectionMonitor: { pingInterval: 1000 },
       connectionProtector: swarmKey == null ? undefined : preSharedKey({ psk: Buffer.from(swarmKey) }),
       services: protocols(dht)
     })
@@ -64,7 +67,7 @@ const requests = {
 
   async connections () {
     return node.getConnections().map((one) => ({
-      peer_id: one.remotePeer.toString(), direction: one.direction, status: one.status, encryption: one.encryption
+      peer_id: one.remotePeer.toString(), direction: one.direction, status: one.status, rtt: one.rtt ?? null
     }))
   },
 
