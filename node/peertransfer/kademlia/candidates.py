@@ -86,7 +86,13 @@ class Candidates:
         nearest = sorted(named.values(), key=lambda record: self._remoteness(record.peer_id))
         for record in nearest[:MAX_PER_ANSWER]:
             self._hear_one(namer, record)
-        for candidate in sorted(self._droppable(), key=self._rank)[::-1][: max(0, len(self) - MAX_HEARD)]:
+        self._forget_worst()
+
+    def _forget_worst(self) -> None:
+        """Come back to the limit: failed and doubtful peers go first, then the furthest."""
+        idle = [one for one in self._known.values() if one.progress in {Progress.HEARD, Progress.FAILED}]
+        idle.sort(key=lambda one: (one.progress is Progress.FAILED or self._is_doubtful(one), one.remoteness))
+        for candidate in idle[len(idle) - max(0, len(self) - MAX_HEARD) :]:
             del self._known[candidate.peer_id]
 
     def _hear_one(self, namer: bytes, record: PeerRecord) -> None:
@@ -104,9 +110,6 @@ class Candidates:
 
     def _remoteness(self, peer_id: bytes) -> int:
         return position(peer_id) ^ self._target
-
-    def _droppable(self) -> Iterable[Candidate]:
-        return (one for one in self._known.values() if one.progress in {Progress.HEARD, Progress.FAILED})
 
     def start(self, candidate: Candidate) -> None:
         """Note that a peer is being asked."""
