@@ -94,6 +94,12 @@ class SourceError(LocalError):
         self.path = path
 
 
+class SourceChangedError(SourceError):
+    """A shared file is not what was shared any more: refuse it as changed, and tell its owner."""
+
+    code = "changed"
+
+
 class ClashError(LocalError):
     """Something differing is already where a received file should go: ``path`` says where."""
 

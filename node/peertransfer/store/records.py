@@ -1,4 +1,4 @@
-"""How are lists of text and file names kept in a column?
+"""How is a row read, and how is a list of texts kept in a column?
 
 Nothing else: each table's module knows its own columns.
 """
@@ -6,8 +6,6 @@ Nothing else: each table's module knows its own columns.
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -44,16 +42,6 @@ def pack(texts: Sequence[str]) -> str:
 def unpack(column: Value) -> tuple[str, ...]:
     """Read a list of texts."""
     return tuple(json.loads(text(column)))
-
-
-def pack_paths(paths: Sequence[Path]) -> bytes:
-    """Write paths of this machine, whose names need not be text."""
-    return b"\0".join(os.fsencode(path) for path in paths)
-
-
-def unpack_paths(column: Value) -> tuple[Path, ...]:
-    """Read paths of this machine."""
-    return tuple(Path(os.fsdecode(part)) for part in octets(column).split(b"\0"))
 
 
 def text(column: Value) -> str:

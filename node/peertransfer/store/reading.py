@@ -1,0 +1,153 @@
+"""Are the octets of a shared file still those that were shared?
+
+Every leaf is hashed before it is handed out, so that wrong octets never leave and an owner's edit is
+told as ``changed`` and not taken for a lie. Spec: ARCHITECTURE.md 4; RELIABILITY.md A2 (source side).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import trio
+
+from peertransfer.content.cid import DIGEST_SIZE, Cid, Codec
+from peertransfer.content.dag import CHUNK_SIZE, Dag, FileShape, build_dag
+from peertransfer.content.verified import Verified, verify
+from peertransfer.errors import IntegrityError, LocalError, SourceChangedError, StoreError
+from peertransfer.store.hashing import read_full
+from peertransfer.store.placing import open_beneath
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from peertransfer.content.shared import SharedEntry
+    from peertransfer.store.shares import Shares, StoredShare
+
+MAX_OPEN_FILES = 32
+"""Files open at once, over all getters."""
+MAX_SPAN = 1024
+"""Leaves whose digests are read at once; a request that is strewn wider is looked up leaf by leaf."""
+MAX_DAGS = 4
+"""DAGs kept without their leaves, of the files asked for last."""
+
+_FILE_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class SourceReader:
+    """Reads shared files for all getters of the node."""
+
+    def __init__(self, shares: Shares, *, use_openat2: bool = True) -> None:
+        self._shares = shares
+        self._use_openat2 = use_openat2
+        self._limiter = trio.CapacityLimiter(MAX_OPEN_FILES)
+        self._dags: dict[tuple[str, int], Dag] = {}
+
+    async def read_leaves(self, share: StoredShare, index: int, leaves: Sequence[int]) -> list[Verified]:
+        """Read leaves of the entry at ``index`` of the manifest, in the order asked for.
+
+        Raises:
+            SourceChangedError: the file is gone, or not what was shared; ``path`` is the entry's.
+            StoreError: the disk or this process failed.
+            LocalError: there is no such leaf; the caller checks what a peer asks for.
+        """
+        entry = share.entry(index)
+        if entry.root is None or not all(0 <= leaf < FileShape(entry.size).leaf_count for leaf in leaves):
+            raise LocalError("A leaf was to be read that this entry does not have")
+        cids = await self._leaf_cids(share, entry, index, leaves)
+        return await trio.to_thread.run_sync(
+            *(self._read, share, entry, list(zip(leaves, cids, strict=True))), limiter=self._limiter
+        )
+
+    async def read_nodes(self, share: StoredShare, index: int, nodes: Sequence[int]) -> list[Verified]:
+        """Return inner nodes of the entry at ``index`` of the manifest, in the order asked for.
+
+        Raises:
+            LocalError: there is no such node; the caller checks what a peer asks for.
+        """
+        dag = await self._dag(share, index)
+        if not all(0 <= node < len(dag.nodes) for node in nodes):
+            raise LocalError("A node was to be read that this entry does not have")
+        return [verify(dag.node_cids[node], dag.nodes[node]) for node in nodes]
+
+    async def _leaf_cids(
+        self, share: StoredShare, entry: SharedEntry, index: int, leaves: Sequence[int]
+    ) -> list[Cid]:
+        assert entry.root is not None
+        if entry.root.codec is Codec.RAW or not leaves:
+            return [entry.root for _ in leaves]
+        first, span = min(leaves), max(leaves) - min(leaves) + 1
+        if span <= MAX_SPAN:
+            digests = await self._shares.leaf_digests(share.manifest_cid, index, first, span)
+            places = [(leaf - first) * DIGEST_SIZE for leaf in leaves]
+            found = [digests[place : place + DIGEST_SIZE] for place in places]
+        else:
+            found = [await self._shares.leaf_digests(share.manifest_cid, index, leaf, 1) for leaf in leaves]
+        return [Cid(Codec.RAW, entry.root.hash_function, digest) for digest in found]
+
+    async def _dag(self, share: StoredShare, index: int) -> Dag:
+        key = (share.manifest_cid, index)
+        dag = self._dags.pop(key, None)
+        if dag is None:
+            digests = await self._shares.leaf_digests(share.manifest_cid, index)
+            size, function = share.entry(index).size, share.item.hash_function
+            dag = await trio.to_thread.run_sync(build_dag, function, size, digests)
+        self._dags[key] = dag  # the last asked for stands last
+        while len(self._dags) > MAX_DAGS:
+            del self._dags[next(iter(self._dags))]
+        return dag
+
+    # --- on a worker thread ------------------------------------------------------------------------
+
+    def _read(
+        self, share: StoredShare, entry: SharedEntry, leaves: Sequence[tuple[int, Cid]]
+    ) -> list[Verified]:
+        fd = self._open(share, entry)
+        shape = FileShape(entry.size)
+        try:
+            return [_read_leaf(fd, entry, shape, leaf, cid) for leaf, cid in leaves]
+        except OSError as exc:
+            raise StoreError(f"{entry.path} can't be read: {exc.strerror}") from exc
+        finally:
+            os.close(fd)
+
+    def _open(self, share: StoredShare, entry: SharedEntry) -> int:
+        try:
+            folder = os.open(share.source_of(entry).folder, _FOLDER_FLAGS)
+            try:
+                fd = open_beneath(folder, entry.path.split("/"), _FILE_FLAGS, use_openat2=self._use_openat2)
+            finally:
+                os.close(folder)
+            is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+        except OSError as exc:
+            raise _failure(entry, exc) from exc
+        if not is_file:
+            os.close(fd)
+            raise _changed(entry)
+        return fd
+
+
+def _read_leaf(fd: int, entry: SharedEntry, shape: FileShape, leaf: int, cid: Cid) -> Verified:
+    buffer = bytearray(shape.leaf_size(leaf))
+    if read_full(fd, memoryview(buffer), leaf * CHUNK_SIZE) < len(buffer):
+        raise _changed(entry)
+    try:
+        return verify(cid, buffer)
+    except IntegrityError as exc:
+        raise _changed(entry) from exc
+
+
+def _failure(entry: SharedEntry, exc: OSError) -> SourceChangedError | StoreError:
+    """Tell a file that is not there any more from a machine that can't open one more."""
+    if exc.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}:
+        return StoreError(f"{entry.path} can't be opened: {exc.strerror}")
+    return _changed(entry)
+
+
+def _changed(entry: SharedEntry) -> SourceChangedError:
+    return SourceChangedError(
+        f"{entry.path} is not what was shared any more", "Share it again.", path=entry.path
+    )
