@@ -240,6 +240,12 @@ def test_a_want_can_be_limited_to_a_share():
     assert isinstance(engine.want(kit.asker(), item_cid="bafyb", locator=b"l", proof=b"p"), Denied)
 
 
+def test_a_rule_about_items_says_nothing_of_what_is_no_item():
+    engine = kit.engine('to = ["anyone"]\nitems = ["share:bafya"]\nshow.provide = ["*"]')
+    assert isinstance(engine.provider_records(kit.asker(), provider_records=(RECORD,)), Denied)
+    assert engine.provide("net1", kit.item("bafya"), locator=b"l", addrs=(), now=1).record.item == "bafya"
+
+
 def test_hiding_beats_showing_in_any_order():
     show, hide = (
         'name = "s"\nto = ["anyone"]\nshow.agent = ["*"]',
@@ -328,6 +334,21 @@ def test_a_slot_that_came_hidden_stays_hidden():
     assert sealed.record.fields == ()
 
 
+def test_a_record_names_what_any_entry_of_a_page_left_open():
+    hidden = kit.EntryOpening(0, tuple(kit.hide(slot) for slot in kit.open_entry(0).slots))
+    sealed = kit.engine('to = ["anyone"]\nshow.openings = ["name"]').openings(
+        kit.asker(),
+        kit.item(),
+        [kit.entry(0), kit.entry(1)],
+        share=None,
+        openings=[hidden, kit.open_entry(1)],
+        hide=kit.hide,
+        now=1,
+    )
+    assert sealed.record.fields == ("name",)
+    assert sealed.record.rule == "r0"
+
+
 def test_a_path_narrows_openings_to_the_entries_that_match():
     engine = kit.engine(
         'to = ["anyone"]\nitems = ["path:docs/**"]\nshow.openings = ["name"]\nshow.content = ["octets"]',
@@ -347,6 +368,13 @@ def test_a_path_narrows_openings_to_the_entries_that_match():
     content = engine.content(kit.asker(), kit.item(), facts, now=1)
     assert content.view.entries == {0, 3}
     assert content.record.rule == "r0"
+
+
+def test_showing_a_folder_shows_nothing_below_it():
+    engine = kit.engine('to = ["anyone"]\nitems = ["path:docs"]\nshow.openings = ["name"]')
+    facts = [kit.entry(0, "docs"), kit.entry(1, "docs/a")]
+    sealed = kit.decide_openings(engine, kit.asker(), kit.item(), facts)
+    assert [kit.opened(entry.slots) for entry in sealed.view.entries] == [{"name"}, set()]
 
 
 def test_a_label_of_its_own_selects_an_entry():

@@ -105,6 +105,13 @@ def test_octets_with_a_byte_order_mark_are_read():
         ("share:bafyabc", "share:QmOld", 8, "names nothing", "`ls`"),
         ("label:public", "label:" + "x" * 1100, 8, "too long", "1024"),
         ("show.openings", "show.openins", 9, 'unknown view "openins"', '"openings"'),
+        (
+            "show.manifest = [",
+            'hide.manifest = ["*"]\nshow.manifest = [5, ',
+            15,
+            "list of fields",
+            "manifest =",
+        ),
         ("hide.openings", "hide.openins", 13, 'unknown view "openins"', '"openings"'),
         ("hide.openings", "hied.openings", 13, 'unknown key "hied"', '"hide"'),
         ('"size"', '"sizes"', 11, 'unknown field "sizes"', '"size"'),
