@@ -43,6 +43,7 @@ def have_home(settings: Settings, *, accept_privacy: bool = False) -> Home:
     path = settings.home_path
     if not homes.has_home(path):
         make_home(settings, accept_privacy=accept_privacy)
+        note(f"A home was made at {path}.")
     return homes.checked_home(path)
 
 
@@ -62,10 +63,7 @@ def make_home(settings: Settings, *, accept_privacy: bool) -> dict[str, object]:
             f"There is no home at {path}, and none is made before its privacy statement is accepted",
             "Read it with: peertransfer privacy policy; then add --accept-privacy.",
         )
-    answer = homes.make_home(path, accept_privacy=True) if is_new else _old_home(settings)
-    if is_new:
-        note(f"A home was made at {path}.")
-    return answer
+    return homes.make_home(path, accept_privacy=True) if is_new else _old_home(settings)
 
 
 def answer(settings: Settings, command: str, **fields: object) -> dict[str, object]:
