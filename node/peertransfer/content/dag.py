@@ -136,6 +136,14 @@ class DagVerifier:
         lowest = self.shape.level_starts[-1] + index // MAX_LINKS
         return self._links[lowest][index % MAX_LINKS].cid
 
+    def verified_leaf(self, index: int, octets: Buffer) -> Verified:
+        """Verify a leaf whose parent is verified.
+
+        Raises:
+            IntegrityError: wrong octets.
+        """
+        return verify(self.leaf_cid(index), octets)
+
     def leaf_digests(self) -> bytes:
         """Return 32 octets for each leaf, once complete."""
         assert self.shape is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from peertransfer.disclosure.audience import Audience
 from peertransfer.disclosure.disclosed import Disclosed, DisclosureRecord
@@ -14,5 +14,5 @@ A = TypeVar("A", bound=Audience)
 
 def seal(view: V, audience: A, record: DisclosureRecord) -> Disclosed[V, A]:
     """Seal ``view`` for ``audience``; ``record`` is what the ledger will say about it."""
-    sealed: Disclosed[V, A] = Disclosed._create(view, audience, record)  # noqa: SLF001 - the one permitted maker
-    return sealed
+    sealed = Disclosed._create(view, audience, record)  # noqa: SLF001 - the one permitted maker
+    return cast("Disclosed[V, A]", sealed)

@@ -100,8 +100,7 @@ class Candidates:
         if candidate is None:
             candidate = Candidate(record.peer_id, self._remoteness(record.peer_id))
             self._known[record.peer_id] = candidate
-        if candidate.peer_id != namer:
-            candidate.namers.add(namer)
+        candidate.namers.add(namer)
         merged = dict.fromkeys((*candidate.addrs, *record.addrs[:MAX_ADDRS_PER_NAMER]))
         addrs = tuple(merged)[:MAX_ADDRS]
         if addrs != candidate.addrs and candidate.progress is Progress.FAILED:

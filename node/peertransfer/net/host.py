@@ -135,7 +135,7 @@ class NetworkHost:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every connection and stop listening."""
-        with trio.move_on_after(3, shield=True), connection_errors():
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 3), connection_errors():
             await self._swarm.close()
         await self._exit.__aexit__(kind, value, trace)
 
@@ -158,11 +158,11 @@ class NetworkHost:
 
     def addrs_of(self, peer_id: str) -> tuple[bytes, ...]:
         """Return what identify said about where a peer listens, and where we dialled it."""
+        found: list[TcpAddr | None] = []
         with connection_errors():
             told = self._library.get_peerstore().addrs(peer_id_of(peer_id))
             found = [TcpAddr.from_octets(addr.to_bytes()) for addr in told]
-            return tuple(addr.bare().to_octets() for addr in found if addr is not None)
-        return ()
+        return tuple(addr.bare().to_octets() for addr in found if addr is not None)
 
     def dialled_addrs(self, peer_id: str) -> tuple[str, ...]:
         """Return the address at which we reached a peer, if we dialled it."""

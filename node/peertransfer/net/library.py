@@ -10,6 +10,7 @@ import trio
 from libp2p import new_host
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
+from libp2p.custom_types import TProtocol
 from libp2p.exceptions import BaseLibp2pError
 from libp2p.io.exceptions import IOException
 from libp2p.network.config import ConnectionConfig
@@ -37,7 +38,7 @@ def make_library_host(seed: bytes) -> Any:
     host: Any = new_host(
         key_pair=pair,
         sec_opt={NOISE: noise},
-        muxer_opt={YAMUX: Yamux},
+        muxer_opt={TProtocol(YAMUX): Yamux},
         connection_config=ConnectionConfig(
             max_connections=MAX_CONNECTIONS,
             max_connections_per_peer=MAX_CONNECTIONS_PER_PEER,

@@ -79,7 +79,7 @@ class Answering:
         except* RemoteError as errors:
             log.info("stream_dropped", extra={"peer": self.peer_id[-8:], "reason": str(errors.exceptions[0])})
         finally:
-            with trio.move_on_after(5, shield=True):
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
                 if self.answers is not None:
                     await self.answers.account()
                 await (self._stream.aclose() if is_clean else self._stream.reset())
@@ -179,13 +179,15 @@ class Answering:
         grant = engine.grant(asker, item, proof=proof, until=link.until(share), now=now)
         manifest = engine.manifest(asker, item, octets=share.manifest_octets, now=now)
         content = engine.content(asker, item, share.entry_facts, now=now)
-        sealed = [
-            await self._door.release(one, peer_id=self.peer_id, now=now) for one in (grant, manifest, content)
-        ]
-        if sealed[0] is None or sealed[1] is None or sealed[2] is None:
+        granted = await self._door.release(grant, peer_id=self.peer_id, now=now)
+        sealed_manifest = await self._door.release(manifest, peer_id=self.peer_id, now=now)
+        sealed_content = await self._door.release(content, peer_id=self.peer_id, now=now)
+        if granted is None or sealed_manifest is None or sealed_content is None:
             return None
-        await self._stream.send(self._machine.send_grant(sealed[0]))
-        return Answers(self._stream, self._machine, self._door, share, link, asker, sealed[1], sealed[2])
+        await self._stream.send(self._machine.send_grant(granted))
+        return Answers(
+            self._stream, self._machine, self._door, share, link, asker, sealed_manifest, sealed_content
+        )
 
     async def _send_catalogue(self, request_id: int) -> bool:
         decision = self._door.engine.catalogue(

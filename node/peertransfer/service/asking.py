@@ -142,7 +142,10 @@ class Asking:
             channel.close()
 
     async def _give_up(self, request_id: int) -> None:
-        with trio.move_on_after(1, shield=True), contextlib.suppress(PeertransferError):
+        with (
+            trio.CancelScope(shield=True, deadline=trio.current_time() + 1),
+            contextlib.suppress(PeertransferError),
+        ):
             await self._stream.send(self._machine.cancel(self._want, request_id))
 
 
@@ -173,7 +176,7 @@ async def open_asking(
             nursery.cancel_scope.cancel()
         is_clean = True
     finally:
-        with trio.move_on_after(2, shield=True):
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 2):
             await (stream.aclose() if is_clean else stream.reset())
 
 

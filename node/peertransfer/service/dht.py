@@ -268,7 +268,7 @@ class Dht:
             self._served[stream.peer_id] -= 1
             if not self._served[stream.peer_id]:
                 del self._served[stream.peer_id]
-            with trio.move_on_after(1, shield=True):
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await stream.aclose()
 
     async def _serve_queries(self, stream: PeerStream) -> None:

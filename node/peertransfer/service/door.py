@@ -6,7 +6,7 @@ Spec: ARCHITECTURE.md 3.8.
 
 from __future__ import annotations
 
-import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from peertransfer.disclosure.disclosed import Decision, Denied, Disclosed, DisclosureRecord
@@ -17,18 +17,29 @@ if TYPE_CHECKING:
     from peertransfer.policy.engine import Engine
     from peertransfer.store.ledger import Ledger
 
-log = logging.getLogger("peertransfer.service")
-
 V = TypeVar("V", bound=View)
 A = TypeVar("A", bound="Audience")
 
 
-class Door:
-    """The one way from the engine to an encoder; ``engine`` is replaced when the policy is reloaded."""
+@dataclass(slots=True)
+class PolicyInForce:
+    """The engine that is asked now; one for all networks, replaced when the policy is reloaded."""
 
-    def __init__(self, engine: Engine, ledger: Ledger) -> None:
-        self.engine = engine
+    engine: Engine
+
+
+class Door:
+    """The one way from the engine to an encoder, in one network."""
+
+    def __init__(self, policy: PolicyInForce, ledger: Ledger, network_id: str) -> None:
+        self._policy = policy
         self._ledger = ledger
+        self._network_id = network_id
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that is asked now."""
+        return self._policy.engine
 
     async def release(self, decision: Decision[V, A], *, peer_id: str, now: int) -> Disclosed[V, A] | None:
         """Record ``decision`` and return what may leave, or ``None``.
@@ -37,7 +48,9 @@ class Door:
             StoreError: the ledger can't be written; then nothing leaves.
         """
         if isinstance(decision, Denied):
-            await self._ledger.refused(peer_id=peer_id, view=decision.view, item=decision.item, now=now)
+            await self._ledger.refused(
+                peer_id=peer_id, view=decision.view, item=decision.item, now=now, network_id=self._network_id
+            )
             return None
         await self._ledger.record([decision.record], now=now)
         return decision
@@ -45,4 +58,4 @@ class Door:
     async def sent(self, record: DisclosureRecord, octets: int, *, now: int) -> None:
         """Write the closing row of a grant: content octets that went to its peer."""
         if octets:
-            await self._ledger.record([record], octets=octets, now=now)
+            await self._ledger.record([record], octets, now=now)

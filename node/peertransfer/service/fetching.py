@@ -46,6 +46,9 @@ class Writer(Protocol):
     async def finish(self, target: Target) -> None:
         """Put a large file in place."""
 
+    async def flush(self) -> None:
+        """Put everything that was taken in place."""
+
 
 class Fetching:
     """The jobs of one ``get``, and the event that tells workers of a change."""
@@ -59,6 +62,10 @@ class Fetching:
     def is_over(self) -> bool:
         """Whether everything is in place."""
         return self._queue.is_over
+
+    async def flush(self) -> None:
+        """Put everything that was taken in place, on the disk."""
+        await self._writer.flush()
 
     async def serve(self, asking: Asking) -> None:
         """Work on jobs with one provider until nothing is left.

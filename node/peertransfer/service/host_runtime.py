@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trio
@@ -28,33 +27,25 @@ if TYPE_CHECKING:
     from peertransfer.net.peer_stream import PeerStream
     from peertransfer.service.door import Door
     from peertransfer.service.served_shares import ServedShares
+    from peertransfer.store.networks import StoredNetwork
 
 log = logging.getLogger("peertransfer.service")
 
 IDENTIFY_PROTOCOLS = ("/ipfs/id/1.0.0", "/ipfs/ping/1.0.0")
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkFacts:
-    """What this node knows of a network that it is in."""
-
-    network_id: str
-    name: str
-    psk: bytes | None = field(default=None, repr=False)
-    epoch_key: bytes = field(default=b"", repr=False)
-    bootstrap: tuple[str, ...] = ()
-
-
 class HostRuntime:
     """A running host of one network."""
 
-    def __init__(self, host: NetworkHost, network: NetworkFacts, door: Door, shares: ServedShares) -> None:
+    def __init__(self, host: NetworkHost, network: StoredNetwork, door: Door, shares: ServedShares) -> None:
         self.host = host
         self.network = network
-        self._door = door
+        self.door = door
         self._shares = shares
         self.answering: set[Answering] = set()
         """Exchange streams that are being answered now."""
+        self.protocol_ids: tuple[str, ...] = (*IDENTIFY_PROTOCOLS, EXCHANGE_PROTOCOL)
+        """What identify says that this host speaks, to whom the policy shows it."""
         host.set_handler(EXCHANGE_PROTOCOL, self._answer)
         host.identify_answer = self._identify
 
@@ -62,6 +53,11 @@ class HostRuntime:
     def network_id(self) -> str:
         """The network's ID."""
         return self.network.network_id
+
+    def prove_membership(self, stream: PeerStream) -> None:
+        """Note on a stream what its peer has proven by being connected."""
+        for audience in self.proven_on_connection():
+            stream.prove(audience)
 
     def proven_on_connection(self) -> frozenset[Audience]:
         """Return what a connected peer has proven by the connection alone: in a PSK network, membership."""
@@ -83,11 +79,11 @@ class HostRuntime:
     async def open_exchange(self, peer_id: str) -> AsyncIterator[PeerStream]:
         """Open an exchange stream to a connected peer."""
         stream = await self.host.open_stream(peer_id, EXCHANGE_PROTOCOL)
-        self._prove(stream)
+        self.prove_membership(stream)
         try:
             yield stream
         finally:
-            with trio.move_on_after(2, shield=True):
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 2):
                 await stream.aclose()
 
     def end_grants(self, link_name: str | None = None, manifest_cid: str | None = None) -> int:
@@ -102,13 +98,9 @@ class HostRuntime:
                 ended += 1
         return ended
 
-    def _prove(self, stream: PeerStream) -> None:
-        for audience in self.proven_on_connection():
-            stream.prove(audience)
-
     async def _answer(self, stream: PeerStream) -> None:
-        self._prove(stream)
-        answering = Answering(stream, self.network_id, self.host.peer_id_bytes, self._door, self._shares)
+        self.prove_membership(stream)
+        answering = Answering(stream, self.network_id, self.host.peer_id_bytes, self.door, self._shares)
         self.answering.add(answering)
         try:
             await answering.run()
@@ -118,17 +110,15 @@ class HostRuntime:
     async def _identify(self, peer_id: str, observed_addr: bytes | None) -> SealedFrame | None:
         now = wall_clock()
         asker = Asker(self.network_id, peer_id, self.proven_on_connection())
-        engine = self._door.engine
-        addresses = await self._door.release(
+        engine = self.door.engine
+        addresses = await self.door.release(
             engine.addresses(asker, listen_addrs=self.host.listen_addrs_bytes, observed_addr=observed_addr),
             peer_id=peer_id,
             now=now,
         )
-        protocols = await self._door.release(
-            engine.protocols(asker, protocol_ids=(*IDENTIFY_PROTOCOLS, EXCHANGE_PROTOCOL)),
+        protocols = await self.door.release(
+            engine.protocols(asker, protocol_ids=self.protocol_ids),
             peer_id=peer_id,
             now=now,
         )
-        if addresses is None and protocols is None:
-            return None
-        return encode_identify(addresses, protocols, None, audience=(addresses or protocols).audience)  # type: ignore[union-attr]
+        return encode_identify(addresses, protocols)

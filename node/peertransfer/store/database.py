@@ -149,10 +149,13 @@ class Database:
 
 
 def _in_savepoint(connection: Connection, work: Callable[[Connection], T]) -> T:
-    results: list[T] = []
-    with connection:  # apsw: a savepoint, undone where work raises
-        results.append(work(connection))
-    return results[0]
+    connection.execute("SAVEPOINT job")
+    result = outcome.capture(work, connection)
+    if connection.in_transaction:  # else SQLite gave it up, savepoints and all
+        if isinstance(result, outcome.Error):
+            connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
+    return result.unwrap()
 
 
 def _in_snapshot(connection: Connection, work: Callable[[Connection], T]) -> T:

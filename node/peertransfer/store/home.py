@@ -177,6 +177,7 @@ def create_home(path: Path) -> Home:
             with contextlib.suppress(FileExistsError):
                 folder.mkdir(mode=FOLDER_MODE)
                 folder.chmod(FOLDER_MODE)
+            _check_folder(folder)
     except OSError as exc:
         raise HomeError(
             f"The home {path} can't be made: {exc.strerror}", "Choose another with --home."

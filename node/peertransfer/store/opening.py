@@ -51,8 +51,8 @@ def open_writer(path: Path, migrations: Sequence[str] | None = None) -> tuple[ap
         _configure(connection)
         _migrate(connection, path, steps)
     except (apsw.Error, CatalogError):
-        # Closing must not write what was not understood into the file.
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        # Closing must not write a journal that was not understood into the file.
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(was_unclean))
         connection.close()
         raise
     return connection, was_unclean

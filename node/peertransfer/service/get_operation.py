@@ -1,0 +1,242 @@
+"""One ``get``: find providers, load what is behind the link, fetch, and say why where it can't go on.
+
+It is told where to put things (``service.getting`` made the plan's parts) and keeps nothing after its end.
+Spec: CLI.md ``get``; FIELD.md 2, item 9: the reason within 15 seconds, each provider by its state.
+
+Strategy: one task for each provider. The first that grants loads the share; all of them then take jobs
+from one queue. A provider that fails is tried again with a growing pause, unless it lied or refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from peertransfer.errors import (
+    ChangedError,
+    DialError,
+    IntegrityError,
+    NetworkKeyError,
+    NoProvidersError,
+    PeerTimeoutError,
+    PeertransferError,
+    ReachError,
+    RefusedError,
+    RemoteError,
+    RemoteProtocolError,
+)
+from peertransfer.net.addresses import multiaddrs_of_record, peer_id_text
+from peertransfer.service.asking import open_asking
+from peertransfer.service.facts import wall_clock
+from peertransfer.service.loading import load_share
+from peertransfer.transport.multiaddrs import TcpAddr
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from peertransfer.content.link import Link
+    from peertransfer.service.asking import Asking
+    from peertransfer.service.fetching import Fetching
+    from peertransfer.service.hosts import RunningHost
+    from peertransfer.service.loading import RemoteShare
+    from peertransfer.store.deliveries import Bans
+
+PATIENCE_SECONDS = 15.0
+"""Without a provider that sends for so long, ``get`` says why and ends."""
+LOOK_SECONDS = 5.0
+"""Between two look-ups while no provider sends."""
+TICK_SECONDS = 0.2
+FIRST_PAUSE_SECONDS = 0.5
+LAST_PAUSE_SECONDS = 10.0
+MAX_PROVIDERS = 16
+
+_GRAVITY: tuple[type[PeertransferError], ...] = (
+    IntegrityError,
+    ChangedError,
+    RefusedError,
+    NetworkKeyError,
+    RemoteProtocolError,
+    PeerTimeoutError,
+    DialError,
+    ReachError,
+)
+"""Of several failures, the first of these tells the person most."""
+_FINAL = (IntegrityError, RefusedError, ChangedError, NetworkKeyError, RemoteProtocolError)
+"""After these the same provider is not asked again in this run."""
+
+
+class GetOperation:
+    """The providers of one ``get``."""
+
+    def __init__(
+        self,
+        *,
+        running: RunningHost,
+        link: Link,
+        locator: bytes,
+        bans: Bans,
+        prepare: Callable[[RemoteShare], Awaitable[Fetching | None]],
+        is_patient: bool,
+        is_look: bool = False,
+    ) -> None:
+        self._running = running
+        self._link = link
+        self._locator = locator
+        self._bans = bans
+        self._prepare = prepare
+        self._is_patient = is_patient
+        self._is_look = is_look
+        self._loading = trio.Lock()
+        self._fetching: Fetching | None = None
+        self._is_loaded = False
+        self._failures: dict[str, PeertransferError] = {}
+        self._sending: set[str] = set()
+        self._given_up: set[str] = set()
+        self._done = trio.Event()
+        self._nursery: trio.Nursery | None = None
+        self.states: dict[str, str] = {}
+        """What each provider does, in words, by peer ID."""
+        self.served: set[str] = set()
+        """Providers that sent something."""
+
+    async def run(self, addrs: Sequence[str]) -> None:
+        """Fetch everything from whoever has it.
+
+        Args:
+            addrs: multiaddrs with peer IDs, from the link and from the person.
+
+        Raises:
+            PeertransferError: nobody can or will, or a local reason not to go on.
+        """
+        by_peer: dict[str, list[str]] = {}
+        for addr in addrs:
+            by_peer.setdefault(TcpAddr.parse(addr).peer_id, []).append(addr)
+        async with trio.open_nursery(strict_exception_groups=False) as nursery:
+            self._nursery = nursery
+            for peer_id, own in by_peer.items():
+                await self._add(peer_id, own)
+            nursery.start_soon(self._look_for_more, bool(by_peer))
+            nursery.start_soon(self._watch)
+            await self._done.wait()
+            nursery.cancel_scope.cancel()
+
+    # --- finding -----------------------------------------------------------------------------------
+
+    async def _look_for_more(self, has_some: bool) -> None:
+        if self._running.dht is None:
+            return
+        if has_some:
+            await trio.sleep(LOOK_SECONDS)
+        while True:
+            if not self._sending:
+                for record in await self._running.dht.find_providers(self._locator):
+                    await self._add(peer_id_text(record.peer_id), multiaddrs_of_record(record))
+            await trio.sleep(LOOK_SECONDS if self.states else 1.0)
+
+    async def _add(self, peer_id: str, addrs: Sequence[str]) -> None:
+        assert self._nursery is not None
+        host = self._running.runtime.host
+        if peer_id in self.states or peer_id == host.peer_id or len(self.states) >= MAX_PROVIDERS:
+            return
+        cid = str(self._link.manifest_cid)
+        if await self._bans.is_banned(self._running.network.network_id, peer_id, cid, wall_clock()):
+            self.states[peer_id] = "banned for an hour: it sent something wrong"
+            return
+        self.states[peer_id] = "found"
+        self._nursery.start_soon(self._use, peer_id, tuple(addrs))
+
+    # --- one provider ------------------------------------------------------------------------------
+
+    async def _use(self, peer_id: str, addrs: Sequence[str]) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            before = len(self.served)
+            try:
+                await self._try(peer_id, addrs)
+                return
+            except (ReachError, RemoteError) as error:
+                self._failures[peer_id] = error
+                self.states[peer_id] = error.message
+                if isinstance(error, IntegrityError):
+                    await self._ban(peer_id)
+                if isinstance(error, _FINAL):
+                    break
+            finally:
+                self._sending.discard(peer_id)
+            pause = FIRST_PAUSE_SECONDS if len(self.served) > before else min(2 * pause, LAST_PAUSE_SECONDS)
+            await trio.sleep(pause)
+        self._given_up.add(peer_id)
+
+    async def _try(self, peer_id: str, addrs: Sequence[str]) -> None:
+        runtime = self._running.runtime
+        self.states[peer_id] = "connecting"
+        await runtime.host.connect(addrs, peer_id)
+        self.states[peer_id] = "asking"
+        async with (
+            runtime.open_exchange(peer_id) as stream,
+            open_asking(
+                stream,
+                network_id=runtime.network_id,
+                own_peer=runtime.host.peer_id_bytes,
+                door=runtime.door,
+                item_cid=str(self._link.manifest_cid),
+                secret=self._link.secret,
+                locator=self._locator,
+            ) as asking,
+        ):
+            self._sending.add(peer_id)
+            self.states[peer_id] = "sending"
+            self.served.add(peer_id)
+            await self._fetch_from(asking)
+            self.states[peer_id] = "done"
+
+    async def _fetch_from(self, asking: Asking) -> None:
+        async with self._loading:
+            if not self._is_loaded:
+                self._fetching = await self._prepare(await load_share(asking, self._link.manifest_cid))
+                self._is_loaded = True
+        if self._fetching is not None:
+            await self._fetching.serve(asking)
+        if self._fetching is None or self._fetching.is_over:
+            if self._fetching is not None:
+                await self._fetching.flush()
+            if not self._is_look:
+                await asking.delivered()
+            self._done.set()
+
+    async def _ban(self, peer_id: str) -> None:
+        network_id = self._running.network.network_id
+        await self._bans.ban(network_id, peer_id, str(self._link.manifest_cid), wall_clock())
+
+    # --- patience ----------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        last = trio.current_time()
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            now = trio.current_time()
+            if self._sending:
+                last = now
+            elif not self._is_patient and (now - last > PATIENCE_SECONDS or self._is_hopeless()):
+                raise self._reason()
+
+    def _is_hopeless(self) -> bool:
+        """Whether everybody known has refused or lied, and nobody else can be looked up."""
+        everybody = {peer_id for peer_id, state in self.states.items() if not state.startswith("banned")}
+        return bool(everybody) and everybody <= self._given_up
+
+    def _reason(self) -> PeertransferError:
+        for kind in _GRAVITY:
+            found = next((one for one in self._failures.values() if isinstance(one, kind)), None)
+            if found is not None:
+                return found
+        if self.states:
+            return PeerTimeoutError(
+                f"The provider has been silent for {PATIENCE_SECONDS:.0f} seconds",
+                "Ask whoever shares it whether their node is busy, or give --wait.",
+            )
+        return NoProvidersError(
+            "Nobody in this network provides this now",
+            "Ask whoever sent the link to run their node, or give --wait to wait for it.",
+        )

@@ -1,0 +1,92 @@
+"""What a person and a program are told about a ``get``, while it runs and at its end."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from peertransfer.service.get_operation import GetOperation
+    from peertransfer.service.get_run import Run
+    from peertransfer.service.loading import RemoteShare
+
+PROGRESS_SECONDS = 0.2
+
+
+async def keep_reporting(
+    run: Run, operation: GetOperation, progress: Callable[[dict[str, object]], None]
+) -> None:
+    """Report until cancelled."""
+    while True:
+        report(run, operation, progress)
+        await trio.sleep(PROGRESS_SECONDS)
+
+
+def report(run: Run, operation: GetOperation, progress: Callable[[dict[str, object]], None]) -> None:
+    """Report once."""
+    received = run.landing.octets_received if run.landing else 0
+    reused = run.landing.octets_reused if run.landing else 0
+    progress(
+        {
+            "event": "progress",
+            "transfer_id": run.transfer.transfer_id if run.transfer else "",
+            "title": run.share.title if run.share else "",
+            "octets_total": run.size,
+            "octets_done": received + reused,
+            "octets_received": received,
+            "octets_reused": reused,
+            "files_total": run.file_count,
+            "files_done": run.reused_files + (run.landing.files_done if run.landing else 0),
+            "providers": [{"peer_id": peer, "state": state} for peer, state in operation.states.items()],
+        }
+    )
+
+
+def result_of(run: Run, operation: GetOperation, seconds: float) -> dict[str, object]:
+    """Return what ``get`` answers."""
+    assert run.root is not None
+    received = run.landing.octets_received if run.landing else 0
+    reused = run.landing.octets_reused if run.landing else 0
+    dest = run.root.path / run.places[0] if run.places else run.root.path
+    return {
+        "dest": os.fsdecode(dest),
+        "files": run.file_count,
+        "size": received + reused,
+        "octets_received": received,
+        "octets_reused": reused,
+        "seconds": round(seconds, 3),
+        "providers": [
+            {"peer_id": peer, "state": state}
+            for peer, state in operation.states.items()
+            if peer in operation.served
+        ],
+    }
+
+
+def described_share(share: RemoteShare) -> dict[str, object]:
+    """Return what ``ls`` tells of a share behind a link: only what was opened for us."""
+    opened = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in share.values.items()
+    }
+    files = [entry for entry in share.entries if entry.kind == "file"]
+    return {
+        **opened,
+        "manifest_cid": str(share.manifest_cid),
+        "files": len(files),
+        "size": sum(entry.size or 0 for entry in files),
+        "entries": [
+            {
+                "index": entry.index,
+                "path": entry.text,
+                "kind": entry.kind,
+                "size": entry.size,
+                "cid": str(entry.root) if entry.root else None,
+                "executable": entry.executable,
+            }
+            for entry in share.entries
+        ],
+    }

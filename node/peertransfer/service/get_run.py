@@ -1,0 +1,53 @@
+"""What one running ``get`` holds, from its start to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from peertransfer.content.link import Link
+    from peertransfer.service.landing import Landing
+    from peertransfer.service.loading import RemoteShare
+    from peertransfer.service.plan import RemoteEntry
+    from peertransfer.store.partial import PartialFolder
+    from peertransfer.store.placing import DestinationRoot
+    from peertransfer.store.transfers import ClashMode, StoredTransfer
+
+
+@dataclass(slots=True)
+class Run:
+    """One ``get``; the parts are there once the share was loaded."""
+
+    link: Link
+    dest: Path
+    """Absolute, as the person named it."""
+    selected: tuple[str, ...]
+    mode: ClashMode
+    is_root: bool = False
+    """Whether ``dest`` is the root itself, because an interrupted run is gone on with."""
+    transfer: StoredTransfer | None = None
+    share: RemoteShare | None = None
+    chosen: tuple[RemoteEntry, ...] = ()
+    root: DestinationRoot | None = None
+    folder: PartialFolder | None = None
+    landing: Landing | None = None
+    places: tuple[str, ...] = ()
+    """Of a share of one file: the name that it gets; empty for a folder."""
+    reused_files: int = 0
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    is_given_up: bool = False
+
+    @property
+    def size(self) -> int:
+        """Octets of what was chosen, as far as the provider tells."""
+        return sum(entry.size or 0 for entry in self.chosen)
+
+    @property
+    def file_count(self) -> int:
+        """Files that were chosen."""
+        return sum(entry.kind == "file" for entry in self.chosen)

@@ -1,0 +1,86 @@
+"""Where verified octets land: the ``Writer`` of one ``get``, on top of partial files and batches.
+
+It asks nobody for anything (``service.fetching``). What was there already is counted as reused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peertransfer.store import partial
+from peertransfer.store.small_files import SmallFileBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from peertransfer.content.verified import Verified
+    from peertransfer.service.fetch_queue import Target
+    from peertransfer.store.partial import PartialFile, PartialFolder
+    from peertransfer.store.placing import DestinationRoot
+    from peertransfer.store.survey import Surveyed
+
+
+def make_empty_folders(root: DestinationRoot, surveyed: Sequence[Surveyed]) -> None:
+    """Make the empty folders of a share (blocking)."""
+    for one in surveyed:
+        if one.placement.root is None and not one.is_there:
+            root.make_folders(one.path)
+
+
+class Landing:
+    """Counts and places what arrives."""
+
+    def __init__(self, folder: PartialFolder, places: Mapping[int, Surveyed]) -> None:
+        self._folder = folder
+        self._places = places
+        self._files: dict[int, PartialFile] = {}
+        self._batch = SmallFileBatch(folder)
+        self.octets_received = 0
+        """Octets of verified leaves that came over the network in this run."""
+        self.octets_reused = 0
+        """Octets that were here already."""
+        self.files_done = 0
+
+    async def open(self, target: Target) -> list[int]:
+        """Prepare a large file; return the leaves that are missing."""
+        shape = target.verifier.shape
+        assert shape is not None
+        file = await self._folder.open_file(self._target(target, shape.size), target.verifier.leaf_cid)
+        self._files[target.entry.index] = file
+        missing = list(file.missing())
+        self.octets_reused += shape.size - sum(map(shape.leaf_size, missing))
+        return missing
+
+    async def write(self, target: Target, leaves: Sequence[tuple[int, Verified]]) -> None:
+        """Keep leaves of a large file."""
+        await self._files[target.entry.index].write(leaves)
+        self.octets_received += sum(len(leaf.octets) for _, leaf in leaves)
+
+    async def write_small(self, leaves: Sequence[tuple[Target, Verified]]) -> None:
+        """Take files of one leaf; they are in place after the next flush."""
+        for target, leaf in leaves:
+            await self._batch.add(self._target(target, len(leaf.octets)), leaf)
+            self.octets_received += len(leaf.octets)
+            self.files_done += 1
+
+    async def finish(self, target: Target) -> None:
+        """Put a large file in place."""
+        await self._files.pop(target.entry.index).finish()
+        self.files_done += 1
+
+    async def flush(self) -> None:
+        """Put every small file that was taken in place."""
+        await self._batch.flush()
+
+    def _target(self, target: Target, size: int) -> partial.Target:
+        place = self._places[target.entry.index]
+        root = target.entry.root
+        assert root is not None
+        return partial.Target(
+            target.entry.index,
+            place.path,
+            root,
+            size,
+            executable=target.entry.executable,
+            overwrites=place.overwrites,
+        )

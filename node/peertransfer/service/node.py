@@ -1,0 +1,317 @@
+"""The node: one method for each command of the control room, and the tasks that live as long as it does.
+
+It only hands on: networks to ``hosts`` and ``networks``, shares to ``sharing``, fetching to ``getting``.
+Every method returns values ready for JSON. Spec: CLI.md, "Commands".
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import trio
+
+from peertransfer.errors import NotFoundError, UsageError
+from peertransfer.membership.network import OPEN
+from peertransfer.policy.describe import describe
+from peertransfer.policy.engine import Engine
+from peertransfer.policy.parse import parse_policy, parse_policy_octets
+from peertransfer.service.doctor import examine
+from peertransfer.service.door import PolicyInForce
+from peertransfer.service.facts import wall_clock
+from peertransfer.service.getting import Getting
+from peertransfer.service.hosts import Hosts
+from peertransfer.service.joining import join
+from peertransfer.service.networks import (
+    describe_network,
+    invite_to,
+    network_of_invite,
+    network_of_psk,
+    new_network,
+    swarm_key_text,
+)
+from peertransfer.service.served_shares import ServedShares
+from peertransfer.service.sharing import Sharing
+from peertransfer.store.ledger import Ledger
+from peertransfer.store.networks import Networks
+from peertransfer.store.peers import KnownPeers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trio_typing import TaskStatus
+
+    from peertransfer.service.config import Config
+    from peertransfer.service.hosts import RunningHost
+    from peertransfer.store.database import Database
+    from peertransfer.store.home import Home
+    from peertransfer.store.networks import StoredNetwork
+
+log = logging.getLogger("peertransfer.service")
+
+Answer = dict[str, object]
+EXPIRE_SECONDS = 3600.0
+"""Between two looks at what is over its retention."""
+
+
+class Node:
+    """A running node."""
+
+    def __init__(self, home: Home, config: Config, database: Database, listen: Sequence[str]) -> None:
+        self._home = home
+        self._policy = PolicyInForce(self._load_engine())
+        self._ledger = Ledger(database)
+        self._networks = Networks(database)
+        self._peers = KnownPeers(database)
+        self._shares = ServedShares(database)
+        self._hosts = Hosts(
+            home=home,
+            config=config,
+            listen=listen,
+            policy=self._policy,
+            ledger=self._ledger,
+            networks=self._networks,
+            peers=self._peers,
+            shares=self._shares,
+        )
+        self._sharing = Sharing(database, self._shares, self._hosts, self._networks)
+        self._getting = Getting(database, self._hosts, config.free_disk_floor)
+        self.stopping = trio.Event()
+
+    # --- life --------------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Start the hosts and keep house until cancelled."""
+        async with trio.open_nursery() as nursery:
+            await self._getting.note_interrupted()
+            await self._shares.load_links()
+            await nursery.start(self._hosts.run)
+            nursery.start_soon(self._keep_house)
+            task_status.started()
+
+    async def stop(self) -> Answer:
+        """End the node; transfers pause."""
+        self._getting.pause_all()
+        self.stopping.set()
+        return {"stopping": True}
+
+    def describe_hosts(self) -> list[Answer]:
+        """Return the running hosts, as ``ready`` and ``status`` tell them."""
+        return [one.runtime.describe() for one in self._hosts.running.values()]
+
+    def announce_hosts(self, on_host: Callable[[Answer], None]) -> None:
+        """Have hosts that start from now on told to ``on_host``."""
+
+        def started(running: RunningHost) -> None:
+            on_host(running.runtime.describe())
+
+        self._hosts.on_started = started
+
+    async def _keep_house(self) -> None:
+        while True:
+            now = wall_clock()
+            await self._ledger.expire(now)
+            await self._peers.expire(now)
+            await self._getting.expire_bans(now)
+            await trio.sleep(EXPIRE_SECONDS)
+
+    # --- what is going on --------------------------------------------------------------------------
+
+    async def status(self) -> Answer:
+        """Tell how the node is."""
+        connections = sum(len(one.runtime.host.connections()) for one in self._hosts.running.values())
+        return {
+            "state": "stopping" if self.stopping.is_set() else "running",
+            "hosts": self.describe_hosts(),
+            "connections": connections,
+            "shares": await self._sharing.count(),
+            "transfers": self._getting.running_count,
+            "octets_sent": self._shares.octets_sent,
+            "octets_received": self._getting.octets_received,
+            "version": version("peertransfer"),
+        }
+
+    async def identities(self) -> Answer:
+        """Tell which peer ID this node has in each network."""
+        return {
+            "identities": [
+                {"network_id": one["network_id"], "name": one["name"], "peer_id": one["peer_id"]}
+                for one in self.describe_hosts()
+            ]
+        }
+
+    async def peers(self) -> Answer:
+        """Tell who is connected."""
+        return {
+            "peers": [
+                {
+                    "peer_id": one.peer_id,
+                    "network_id": running.network.network_id,
+                    "direction": one.direction,
+                    "connected_at": one.connected_at,
+                    "octets_sent": one.octets_sent,
+                    "octets_received": one.octets_received,
+                }
+                for running in self._hosts.running.values()
+                for one in running.runtime.host.connections()
+            ]
+        }
+
+    async def doctor(self) -> Answer:
+        """Examine home, ports, peers, disk and clock."""
+        return {"checks": await examine(self._home, self._hosts)}
+
+    # --- shares and links --------------------------------------------------------------------------
+
+    async def share(
+        self, paths: Sequence[str], progress: Callable[[Answer], None], **options: object
+    ) -> Answer:
+        """Import and serve; see ``service.sharing``."""
+        return await self._sharing.share(paths, progress, **options)  # type: ignore[arg-type]
+
+    async def unshare(self, ref: str) -> Answer:
+        """Stop serving a share, in the middle of a transfer too."""
+        return await self._sharing.unshare(ref)
+
+    async def deliveries_follow(self, manifest_cid: str, progress: Callable[[Answer], None]) -> Answer:
+        """Report each getter that has everything, for as long as somebody listens."""
+        return await self._sharing.follow_deliveries(manifest_cid, progress)
+
+    async def link_create(self, share: str, name: str | None = None, expires_at: int | None = None) -> Answer:
+        """Make a further link of a share."""
+        return await self._sharing.create_link(share, name, expires_at or 0)
+
+    async def link_list(self) -> Answer:
+        """List all links."""
+        return {"links": await self._sharing.links()}
+
+    async def link_show(self, link: str) -> Answer:
+        """Tell what a finder of the link would learn."""
+        return await self._sharing.show_link(link)
+
+    async def link_end(self, ref: str) -> Answer:
+        """End one link, in the middle of a transfer too."""
+        return await self._sharing.end_link(ref)
+
+    # --- fetching ----------------------------------------------------------------------------------
+
+    async def get(
+        self, link: str, dest: str, progress: Callable[[Answer], None], **options: object
+    ) -> Answer:
+        """Fetch what is behind a link; see ``service.getting``."""
+        return await self._getting.get(link, dest, progress, **options)  # type: ignore[arg-type]
+
+    async def ls(self, target: str | None = None) -> Answer:
+        """List own shares, or what is behind a link, or what a peer lets us see."""
+        if target is None:
+            return {"shares": await self._sharing.own_shares()}
+        return {"shares": await self._getting.look(target)}
+
+    async def transfers(self) -> Answer:
+        """List what is being fetched and what is paused."""
+        return {"transfers": await self._getting.transfers()}
+
+    async def pause(self, transfer_id: str) -> Answer:
+        """Pause a transfer."""
+        return await self._getting.pause(transfer_id)
+
+    async def resume(self, transfer_id: str, progress: Callable[[Answer], None]) -> Answer:
+        """Go on with a paused transfer."""
+        return await self._getting.resume(transfer_id, progress)
+
+    async def cancel(self, transfer_id: str) -> Answer:
+        """Give a transfer up and remove its partial files."""
+        return await self._getting.cancel(transfer_id)
+
+    # --- policy and ledger -------------------------------------------------------------------------
+
+    async def policy_show(self) -> Answer:
+        """Tell the rules in force."""
+        return dict(describe(self._policy.engine.policy))
+
+    async def policy_check(self, text: str, file: str) -> Answer:
+        """Tell whether a policy is valid."""
+        return {"valid": True, **describe(parse_policy(text, file))}
+
+    async def policy_reload(self) -> Answer:
+        """Read ``policy.toml`` anew; a mistake in it keeps the policy in force."""
+        self._policy.engine = self._load_engine()
+        return {"reloaded": True, "rules": len(self._policy.engine.policy.rules)}
+
+    async def ledger(
+        self, peer: str | None = None, item: str | None = None, since: int | None = None
+    ) -> Answer:
+        """Tell who learned what."""
+        return {"entries": await self._ledger.entries(peer=peer, item=item, since=since)}
+
+    def _load_engine(self) -> Engine:
+        path = self._home.policy_path
+        try:
+            octets = path.read_bytes()
+        except OSError as exc:
+            raise NotFoundError(
+                f"{path} can't be read: {exc.strerror}", "Put your policy back there."
+            ) from exc
+        return Engine(parse_policy_octets(octets, str(path)))
+
+    # --- networks ----------------------------------------------------------------------------------
+
+    async def network_create(self, name: str, contact: str | None = None, use_psk: bool = True) -> Answer:
+        """Make a network and start its host."""
+        if not use_psk:
+            raise UsageError(
+                "A network without a PSK needs membership certificates, which are not built yet",
+                "Leave out --no-psk.",
+            )
+        network = new_network(name, contact or "", wall_clock())
+        return await self._enter(network)
+
+    async def network_list(self) -> Answer:
+        """List the networks that this node is in."""
+        return {"networks": [describe_network(one) for one in await self._networks.list()]}
+
+    async def network_show(self, network: str) -> Answer:
+        """Tell about one network."""
+        return describe_network(await self._network(network))
+
+    async def network_invite(self, network: str, expires_seconds: int | None = None) -> Answer:
+        """Issue an invite into a network of which this node is the authority."""
+        found = await self._network(network)
+        running = await self._hosts.host_for(found.network_id)
+        return invite_to(found, running.runtime.host.listen_addrs, expires_seconds, wall_clock())
+
+    async def network_join_invite(self, invite: str, progress: Callable[[Answer], None]) -> Answer:
+        """Join by an invite: verified, tried, and only then kept."""
+        return await join(self._hosts, self._networks, network_of_invite(invite, wall_clock()), progress)
+
+    async def network_join_psk(self, name: str, psk_text: str, bootstrap: Sequence[str] = ()) -> Answer:
+        """Join a plain libp2p private network."""
+        network = network_of_psk(name, psk_text, bootstrap, wall_clock())
+        return await join(self._hosts, self._networks, network, lambda _: None)
+
+    async def network_leave(self, network: str) -> Answer:
+        """Leave a network: its host ends, its secrets and links are forgotten."""
+        found = await self._network(network)
+        await self._hosts.stop(found.network_id)
+        await self._networks.leave(found.network_id)
+        await self._shares.load_links()
+        return {"network_id": found.network_id, "name": found.name}
+
+    async def network_export_psk(self, network: str) -> Answer:
+        """Return the standard ``swarm.key`` text."""
+        return {"psk": swarm_key_text(await self._network(network))}
+
+    async def _enter(self, network: StoredNetwork) -> Answer:
+        await self._networks.save(network)
+        await self._hosts.start(network)
+        return {"network_id": network.network_id, "name": network.name}
+
+    async def _network(self, ref: str) -> StoredNetwork:
+        found = [
+            one for one in await self._networks.list() if ref in {one.network_id, one.name} and ref != OPEN
+        ]
+        if len(found) != 1:
+            why = "is the name of several networks" if found else "is none of this node's networks"
+            raise NotFoundError(f"{ref!r} {why}", "See: peertransfer network list")
+        return found[0]

@@ -1,0 +1,124 @@
+"""What can be answered from the home alone, while no node runs.
+
+Each function is a command of ``service.node`` by name. It opens the database for reading what is there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import trio
+
+from peertransfer.errors import NotFoundError
+from peertransfer.membership.identity import peer_id_of_public_key, public_key_of_seed
+from peertransfer.policy.describe import describe
+from peertransfer.policy.parse import parse_policy, parse_policy_octets
+from peertransfer.service.doctor import examine_home
+from peertransfer.service.networks import describe_network, swarm_key_text
+from peertransfer.service.sharing import described_link, described_own_shares
+from peertransfer.store.database import Database
+from peertransfer.store.home import open_home
+from peertransfer.store.ledger import Ledger
+from peertransfer.store.links import Links
+from peertransfer.store.networks import Networks
+from peertransfer.store.shares import Shares
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+Answer = dict[str, object]
+T = TypeVar("T")
+
+
+def _with_database(home_path: Path, work: Callable[[Database], Awaitable[T]]) -> T:
+    home = open_home(home_path)
+
+    async def run() -> T:
+        async with Database(home.database_path) as database:
+            return await work(database)
+
+    return trio.run(run)
+
+
+def ledger(
+    home_path: Path, peer: str | None = None, item: str | None = None, since: int | None = None
+) -> Answer:
+    """Tell who learned what."""
+    return _with_database(home_path, lambda database: _ledger(database, peer, item, since))
+
+
+async def _ledger(database: Database, peer: str | None, item: str | None, since: int | None) -> Answer:
+    return {"entries": await Ledger(database).entries(peer=peer, item=item, since=since)}
+
+
+def policy_show(home_path: Path) -> Answer:
+    """Tell the rules of the home's policy."""
+    path = open_home(home_path).policy_path
+    return dict(describe(parse_policy_octets(path.read_bytes(), str(path))))
+
+
+def policy_check(home_path: Path, text: str, file: str) -> Answer:
+    """Tell whether a policy is valid."""
+    del home_path
+    return {"valid": True, **describe(parse_policy(text, file))}
+
+
+def link_list(home_path: Path) -> Answer:
+    """List all links."""
+    return _with_database(home_path, _link_list)
+
+
+async def _link_list(database: Database) -> Answer:
+    return {"links": [described_link(one) for one in await Links(database).list_links()]}
+
+
+def ls(home_path: Path, target: str | None = None) -> Answer:
+    """List own shares."""
+    if target is not None:
+        raise NotFoundError("Only a running node can look behind a link", "Start one with: peertransfer run")
+    return _with_database(home_path, _ls)
+
+
+async def _ls(database: Database) -> Answer:
+    return {
+        "shares": described_own_shares(
+            await Shares(database).list_shares(), await Links(database).list_links()
+        )
+    }
+
+
+def identities(home_path: Path) -> Answer:
+    """Tell which peer ID this node has in each network."""
+    home = open_home(home_path)
+    found = []
+    for path in sorted(home.keys_path.glob("*.key")):
+        peer_id = peer_id_of_public_key(public_key_of_seed(path.read_bytes()))
+        found.append({"network_id": path.stem, "name": path.stem, "peer_id": peer_id})
+    return {"identities": found}
+
+
+def network_list(home_path: Path) -> Answer:
+    """List the networks that this node is in."""
+    return _with_database(home_path, _network_list)
+
+
+async def _network_list(database: Database) -> Answer:
+    return {"networks": [describe_network(one) for one in await Networks(database).list()]}
+
+
+def network_export_psk(home_path: Path, network: str) -> Answer:
+    """Return the standard ``swarm.key`` text."""
+    return _with_database(home_path, lambda database: _export_psk(database, network))
+
+
+async def _export_psk(database: Database, ref: str) -> Answer:
+    found = [one for one in await Networks(database).list() if ref in {one.network_id, one.name}]
+    if len(found) != 1:
+        raise NotFoundError(f"{ref!r} is none of this node's networks", "See: peertransfer network list")
+    return {"psk": swarm_key_text(found[0])}
+
+
+def doctor(home_path: Path) -> Answer:
+    """Examine the home."""
+    return {"checks": examine_home(home_path)}

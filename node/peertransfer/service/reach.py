@@ -1,0 +1,55 @@
+"""Who could reach this node as it stands, and what would a finder of a link learn? In sentences.
+
+It probes nothing: it reads the listen addresses and the policy. Spec: CLI.md ``share``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peertransfer.disclosure.audience import LinkHolders
+from peertransfer.membership.network import OPEN
+from peertransfer.net.addresses import AddressReach, reach_of
+from peertransfer.policy.explain import Explainer
+from peertransfer.policy.facts import Asker, ItemFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from peertransfer.content.link import Link
+    from peertransfer.policy.rules import Policy
+
+_SENTENCES = {
+    AddressReach.LOOPBACK: "Programs on this machine can reach this node.",
+    AddressReach.PRIVATE: "People in this building's network can reach this node.",
+    AddressReach.PUBLIC: "Anybody on the internet can reach this node, unless a firewall is in between.",
+}
+
+
+def who_could_reach(listen_addrs: Sequence[str], network_name: str, network_id: str) -> list[str]:
+    """Say who could reach this host, widest last."""
+    reaches = {reach_of(addr) for addr in listen_addrs}
+    sentences = [_SENTENCES[reach] for reach in AddressReach if reach in reaches]
+    if AddressReach.PUBLIC not in reaches:
+        sentences.append("Nobody on the internet can reach it: it has no public address.")
+    if network_id != OPEN:
+        sentences.append(f"Only who holds the key of the network {network_name!r} gets an answer.")
+    return sentences
+
+
+def what_a_finder_learns(link: Link, item: ItemFacts, policy: Policy) -> list[str]:
+    """Say what somebody learns who finds the link."""
+    asker = Asker(link.network_id, "", frozenset({LinkHolders(item.link_id)}))
+    explained = Explainer(policy).explain(asker, item)
+    fields = [name.removeprefix("openings.") for name in explained if name.startswith("openings.")]
+    shown = sorted(name.removeprefix("share_") for name in fields if explained[f"openings.{name}"].shown)
+    sentences = [
+        f"From the link alone: the network {link.network_id!r}"
+        + (f" and {len(link.addrs)} addresses of this node." if link.addrs else ", and no address."),
+        f"Who can reach this node and has the link learns: {', '.join(shown)}."
+        if shown
+        else "It opens nothing.",
+    ]
+    if "content" in shown:
+        sentences.append("And it can fetch the files, until the link ends.")
+    return sentences

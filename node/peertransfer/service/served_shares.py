@@ -1,0 +1,236 @@
+"""What this node serves: live links by locator, and shares with everything needed to answer for them.
+
+It grants nothing (``service.answering``). A few shares are held in memory, without their leaf digests.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from peertransfer.content.cid import Cid, Codec, HashFunction
+from peertransfer.content.dag import CHUNK_SIZE, FileShape
+from peertransfer.content.manifest import Manifest, manifest_dag
+from peertransfer.content.shared import entry_opening, share_opening
+from peertransfer.content.verified import verify
+from peertransfer.disclosure.views import CatalogueItem
+from peertransfer.policy.facts import EntryFacts, ItemFacts
+from peertransfer.service.facts import wall_clock
+from peertransfer.store.deliveries import Deliveries, Delivery
+from peertransfer.store.links import Links, StoredLink
+from peertransfer.store.reading import SourceReader
+from peertransfer.store.shares import Shares
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from peertransfer.content.opening import EntryOpening, ShareOpening
+    from peertransfer.content.shared import SharedEntry
+    from peertransfer.content.verified import Verified
+    from peertransfer.policy.facts import Asker
+    from peertransfer.store.database import Database
+    from peertransfer.store.networks import StoredNetwork
+    from peertransfer.store.shares import StoredShare
+
+MAX_HELD = 8
+"""Shares held in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveLink:
+    """A link as a want meets it."""
+
+    name: str
+    manifest_cid: str
+    secret: bytes = field(repr=False)
+    expires_at: int
+    is_ended: bool
+
+    @classmethod
+    def of(cls, link: StoredLink) -> LiveLink:
+        """Return the live form of a stored link."""
+        return cls(link.name, link.manifest_cid, link.secret, link.expires_at, bool(link.ended_at))
+
+    def is_live(self, now: int) -> bool:
+        """Tell whether the link holds."""
+        return not self.is_ended and (not self.expires_at or now < self.expires_at)
+
+    def item(self, share: ServedShare) -> ItemFacts:
+        """Return the facts that the engine judges."""
+        return ItemFacts(self.manifest_cid, share.labels, self.name, self.until(share))
+
+    def until(self, share: ServedShare) -> int:
+        """Return until when it holds; 0: without end."""
+        ends = [at for at in (self.expires_at, share.expires_at) if at]
+        return min(ends, default=0)
+
+
+class ServedShare:
+    """One share, ready to be served."""
+
+    def __init__(
+        self, stored: StoredShare, reader: SourceReader, shares: Shares, deliveries: Deliveries
+    ) -> None:
+        self._stored = stored
+        self._shares = shares
+        self._deliveries = deliveries
+        self._reader = reader
+        self.manifest_octets = stored.manifest
+        manifest = Manifest.parse(stored.manifest)
+        dag = manifest_dag(manifest)
+        self.manifest_nodes = [
+            verify(cid, octets) for cid, octets in zip(dag.node_cids, dag.nodes, strict=True)
+        ]
+        self.manifest_leaves = [
+            verify(Cid.of(Codec.RAW, manifest.hash_function, leaf), leaf) for leaf in _cut(stored.manifest)
+        ]
+        self.entry_facts = [
+            EntryFacts(index, self._entry(index).path, self._entry(index).labels)
+            for index in range(len(stored.order))
+        ]
+
+    @property
+    def hash_function(self) -> HashFunction:
+        """The hash function of all blocks."""
+        return self._stored.item.hash_function
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The share's labels: private, the policy looks at them."""
+        return self._stored.item.labels
+
+    @property
+    def expires_at(self) -> int:
+        """Unix seconds; 0: never."""
+        return self._stored.item.expires_at
+
+    def share_opening(self) -> ShareOpening:
+        """Open the share's own slots."""
+        return share_opening(self._stored.item)
+
+    def entry_opening(self, index: int) -> EntryOpening:
+        """Open the slots of the entry at ``index``."""
+        return entry_opening(self._stored.item, self._entry(index), index)
+
+    def leaf_count(self, index: int) -> int:
+        """Return the leaves of a file."""
+        return FileShape(self._entry(index).size).leaf_count
+
+    def has_block(self, index: int, place: int, *, nodes: bool) -> bool:
+        """Tell whether there is such a node or leaf."""
+        if index >= len(self.entry_facts) or self._entry(index).root is None:
+            return False
+        shape = FileShape(self._entry(index).size)
+        return place < (shape.node_count if nodes else shape.leaf_count)
+
+    def block_size(self, index: int, place: int, *, nodes: bool) -> int:
+        """Return the octets of a leaf, or a bound for those of a node."""
+        if not nodes:
+            return FileShape(self._entry(index).size).leaf_size(place)
+        _, children = FileShape(self._entry(index).size).children_of(place)
+        return 64 * len(children) + 64
+
+    async def blocks(self, places: Sequence[tuple[int, int]], *, nodes: bool) -> list[Verified]:
+        """Return nodes or leaves, each (entry, index), verified.
+
+        Raises:
+            SourceError: a file changed since it was shared, or is gone.
+        """
+        read = self._reader.read_nodes if nodes else self._reader.read_leaves
+        found: list[Verified] = []
+        for index, run in itertools.groupby(places, key=itemgetter(0)):
+            found += await read(self._stored, index, [place for _, place in run])
+        return found
+
+    async def note_changed(self, path: str) -> None:
+        """Keep that a file changed, so that its owner is told."""
+        for index in range(len(self.entry_facts)):
+            if path == self._entry(index).path:
+                await self._shares.mark_stale(self._stored.manifest_cid, index)
+
+    async def note_delivery(self, link: LiveLink, asker: Asker, octets: int, now: int) -> None:
+        """Keep that a getter has everything."""
+        delivery = Delivery(link.name, link.manifest_cid, asker.network_id, asker.peer_id, now, octets)
+        await self._deliveries.add(delivery)
+
+    def _entry(self, index: int) -> SharedEntry:
+        return self._stored.entry(index)
+
+
+class ServedShares:
+    """All shares and links of this node."""
+
+    def __init__(self, database: Database) -> None:
+        self._shares = Shares(database)
+        self._links = Links(database)
+        self._deliveries = Deliveries(database)
+        self._reader = SourceReader(self._shares)
+        self._held: OrderedDict[str, ServedShare] = OrderedDict()
+        self._live: dict[str, list[tuple[StoredLink, ItemFacts]]] = {}
+        self.octets_sent = 0
+        """Payload octets of content since start."""
+
+    async def find(self, network_id: str, locator: bytes) -> LiveLink | None:
+        """Return the link that a want names, live or not."""
+        found = await self._links.find_link_by_locator(network_id, locator)
+        return None if found is None else LiveLink.of(found)
+
+    async def load(self, manifest_cid: str) -> ServedShare:
+        """Return a share to serve.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        held = self._held.get(manifest_cid)
+        if held is None:
+            stored = await self._shares.load_share(manifest_cid)
+            held = ServedShare(stored, self._reader, self._shares, self._deliveries)
+            self._held[manifest_cid] = held
+            if len(self._held) > MAX_HELD:
+                self._held.popitem(last=False)
+        self._held.move_to_end(manifest_cid)
+        return held
+
+    def forget(self, manifest_cid: str) -> None:
+        """Drop a share from memory."""
+        self._held.pop(manifest_cid, None)
+
+    def provided(self, network: StoredNetwork) -> list[tuple[bytes, ItemFacts]]:
+        """Return the locators to provide in a network now, and the facts of their shares."""
+        now = wall_clock()
+        return [
+            (link.locator, item)
+            for link, item in self._live.get(network.network_id, ())
+            if link.holds(now) and not item.is_expired(now)
+        ]
+
+    async def load_links(self) -> None:
+        """Read anew which links hold."""
+        summaries = {one.manifest_cid: one for one in await self._shares.list_shares()}
+        live: dict[str, list[tuple[StoredLink, ItemFacts]]] = {}
+        for link in await self._links.list_links():
+            share = summaries.get(link.manifest_cid)
+            if share is not None:
+                ends = [at for at in (link.expires_at, share.expires_at) if at]
+                item = ItemFacts(link.manifest_cid, share.labels, link.name, min(ends, default=0))
+                live.setdefault(link.network_id, []).append((link, item))
+        self._live = live
+
+    async def catalogue(self, network_id: str) -> list[tuple[ItemFacts, CatalogueItem]]:
+        """Return the shares of a network for the policy to choose from."""
+        listed = {link.manifest_cid for link, _ in self._live.get(network_id, ())}
+        return [
+            (
+                ItemFacts(one.manifest_cid, one.labels, "", one.expires_at),
+                CatalogueItem(one.manifest_cid, one.title, one.entry_count, one.size),
+            )
+            for one in await self._shares.list_shares()
+            if one.manifest_cid in listed
+        ]
+
+
+def _cut(octets: bytes) -> list[bytes]:
+    return [octets[at : at + CHUNK_SIZE] for at in range(0, len(octets), CHUNK_SIZE)]
