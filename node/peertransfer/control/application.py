@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from peertransfer.control.commands import COMMANDS, Command, checked_fields
 from peertransfer.control.faults import fault_line
+from peertransfer.control.logs import where
 from peertransfer.errors import CancelledTransferError, NotFoundError, PeertransferError, UsageError
 
 if TYPE_CHECKING:
@@ -135,8 +136,8 @@ class OperationResponse(Response):
                 await self._write_events(send)
                 is_told = True
                 nursery.cancel_scope.cancel()
-        except ExceptionGroup:
-            self._last = fault_line(_FAILED)
+        except ExceptionGroup as group:
+            self._last = fault_line(_failed(group))
             raise
         finally:
             if not is_told and not is_gone:
@@ -174,8 +175,17 @@ class OperationResponse(Response):
                 return
 
 
-_FAILED = PeertransferError("The node failed in this command", "This is its fault: its log says where.")
 _STOPPED = CancelledTransferError("The node stopped", "Run the same command again to go on.")
+
+
+def _failed(group: ExceptionGroup[Exception]) -> PeertransferError:
+    error: Exception = group
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return PeertransferError(
+        f"The node failed in this command: {type(error).__name__} in {where(error)}",
+        "This is a fault of peertransfer: report it with this line and the version.",
+    )
 
 
 async def _send_line(send: Send, event: Mapping[str, object], *, more: bool) -> None:
