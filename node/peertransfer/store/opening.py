@@ -130,11 +130,17 @@ def _migrate(connection: apsw.Connection, path: Path, steps: Sequence[str]) -> N
     if found:
         _back_up(connection, backup_path(path, found))
     for version in range(found, len(steps)):
-        with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
             connection.execute(steps[version])
             connection.execute(
                 f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version + 1}"
             )
+            connection.execute("COMMIT")
+        except apsw.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the header is now in the file itself
 
 
