@@ -34,7 +34,7 @@ def fault_line(error: PeertransferError) -> dict[str, object]:
 
 def error_of(fault: Mapping[str, object]) -> PeertransferError:
     """Return the error that ``fault`` was made from; of a code that is not known, the base class."""
-    kind = _classes().get(_text(fault, "code"), PeertransferError)
+    kind = _classes().get((_text(fault, "code"), fault.get("exit_code")), PeertransferError)
     return kind(_text(fault, "message") or "The node failed and gave no reason", _text(fault, "hint"))
 
 
@@ -43,10 +43,11 @@ def _text(fault: Mapping[str, object], key: str) -> str:
     return value[:MAX_TEXT] if isinstance(value, str) else ""
 
 
-def _classes() -> dict[str, type[PeertransferError]]:
-    found: dict[str, type[PeertransferError]] = {}
+def _classes() -> dict[tuple[object, object], type[PeertransferError]]:
+    """Return classes by code and exit code: the same code may be nobody's fault on one side only."""
+    found: dict[tuple[object, object], type[PeertransferError]] = {}
     for kind in _descendants(PeertransferError):
-        found.setdefault(kind.code, kind)
+        found.setdefault((kind.code, kind.exit_code), kind)
     return found
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Fields: TypeAlias = "Mapping[str, frozenset[str]]"
 
 _KEYS: Final = ("name", "to", "items", "show", "hide")
-_AUDIENCES: Final = (
+AUDIENCE_WORDS: Final = (
     "anyone",
     "peer:",
     "members",
@@ -33,6 +33,7 @@ _AUDIENCES: Final = (
     "link-holders",
     "link:",
 )
+"""The words of ``to``; after a colon comes an ID or a link's name."""
 _ITEMS: Final = ("share:", "label:", "path:")
 _ALL: Final = "*"
 _MAX_NAME: Final = 64
@@ -202,7 +203,7 @@ def _audience_hint(word: str) -> str:
         return f"write an ID or name after {quoted(word)}"
     if word in {"anyone:", "link-holders:"}:
         return f"did you mean {quoted(word[:-1])}? It takes no ID"
-    return hint(word, _AUDIENCES)
+    return hint(word, AUDIENCE_WORDS)
 
 
 def _all_fields(view: str, items: ItemPattern) -> frozenset[str]:

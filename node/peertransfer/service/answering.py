@@ -18,11 +18,12 @@ import trio
 from peertransfer.content.proof import Role, check_proof, prove
 from peertransfer.disclosure.audience import LinkHolders
 from peertransfer.disclosure.views import Hello
-from peertransfer.errors import RemoteError
+from peertransfer.errors import ReachError, RemoteError
 from peertransfer.exchange import events as e
 from peertransfer.exchange.provider import Provider
 from peertransfer.service.answers import Answers
 from peertransfer.service.facts import asker_of, wall_clock
+from peertransfer.service.groups import open_nursery
 from peertransfer.wire.codes import RefusalCode
 from peertransfer.wire.messages import VERSION
 
@@ -76,8 +77,8 @@ class Answering:
             with self.scope:
                 await self._converse()
                 is_clean = True
-        except* RemoteError as errors:
-            log.info("stream_dropped", extra={"peer": self.peer_id[-8:], "reason": str(errors.exceptions[0])})
+        except (RemoteError, ReachError) as error:
+            log.info("stream_dropped", extra={"peer": self.peer_id[-8:], "reason": error.code})
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
                 if self.answers is not None:
@@ -92,7 +93,7 @@ class Answering:
             return
         await self._stream.send(self._machine.send_hello(disclosed))
         send, receive = trio.open_memory_channel[e.ProviderEvent](MAX_REQUESTS * 2)
-        async with trio.open_nursery() as nursery:
+        async with open_nursery() as nursery:
             nursery.start_soon(self._account_regularly)
             nursery.start_soon(self._read, send)
             async with receive:

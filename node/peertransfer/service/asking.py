@@ -22,6 +22,7 @@ from peertransfer.errors import PeerTimeoutError, PeertransferError, RefusedErro
 from peertransfer.exchange import events as e
 from peertransfer.exchange.getter import Getter
 from peertransfer.service.facts import asker_of, wall_clock
+from peertransfer.service.groups import open_nursery
 from peertransfer.wire.codes import error_of_code
 from peertransfer.wire.messages import VERSION
 
@@ -37,6 +38,7 @@ Want: TypeAlias = "Disclosed[WantView, OnePeer]"
 Answer: TypeAlias = (
     "e.ManifestBlocksReceived | e.BlocksReceived | e.OpeningsReceived | e.HaveReceived | e.CatalogueReceived"
 )
+Channel: TypeAlias = "tuple[trio.MemorySendChannel[Answer | PeertransferError], trio.MemoryReceiveChannel[Answer | PeertransferError]]"
 Ask: TypeAlias = Callable[[Getter, Want], "tuple[int, SealedFrame]"]
 
 EXCHANGE_PROTOCOL = "/peertransfer/exchange/1.0.0"
@@ -75,7 +77,8 @@ class Asking:
             if self._failure is not None:
                 raise self._failure
             request_id, frame = ask(self._machine, self._want)
-            send, receive = trio.open_memory_channel[Answer | PeertransferError](1)
+            channel: Channel = trio.open_memory_channel(1)
+            send, receive = channel
             self._waiting[request_id] = send
             await self._stream.send(frame)
             try:
@@ -170,7 +173,7 @@ async def open_asking(
     is_clean = False
     try:
         asking = await _begin(stream, machine, door, network_id, item_cid, locator)
-        async with trio.open_nursery() as nursery:
+        async with open_nursery() as nursery:
             nursery.start_soon(asking.read)
             yield asking
             nursery.cancel_scope.cancel()

@@ -38,6 +38,7 @@ from peertransfer.kademlia.server import answer
 from peertransfer.membership.network import kad_protocol_id
 from peertransfer.net.addresses import multiaddrs_of_record, peer_id_octets, peer_id_text
 from peertransfer.service.facts import asker_of, wall_clock
+from peertransfer.service.groups import open_nursery
 from peertransfer.wire.kad_codec import (
     KadMessage,
     answer_reader,
@@ -126,7 +127,7 @@ class Dht:
 
     async def run(self) -> None:
         """Keep the table fresh and what is provided known, until cancelled."""
-        async with trio.open_nursery() as nursery:
+        async with open_nursery() as nursery:
             nursery.start_soon(self._refresh)
             while True:
                 await self._provide_due()
@@ -152,7 +153,7 @@ class Dht:
             avoid=self.table.demoted(trio.current_time()),
         )
         send, receive = trio.open_memory_channel[PeerAnswered | PeerFailed](200)
-        async with trio.open_nursery() as nursery:
+        async with open_nursery() as nursery:
 
             async def ask(one: PeerRecord) -> None:
                 found = await self._try(one, key, providers=bool(want_providers))

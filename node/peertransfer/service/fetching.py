@@ -15,6 +15,7 @@ from peertransfer.content.verified import Verified, verify
 from peertransfer.errors import IntegrityError, PeerTimeoutError, RemoteProtocolError
 from peertransfer.exchange import events as e
 from peertransfer.service.fetch_queue import FetchQueue, Job, LeavesJob, NodesJob, SmallJob
+from peertransfer.service.groups import open_nursery
 from peertransfer.wire.messages import EntryRanges, Range
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Fetching:
         Raises:
             PeertransferError: the provider failed; its jobs went back.
         """
-        async with trio.open_nursery(strict_exception_groups=False) as nursery:
+        async with open_nursery() as nursery:
             for _ in range(TASKS):
                 nursery.start_soon(self._work, asking)
 

@@ -29,6 +29,7 @@ from peertransfer.errors import (
 from peertransfer.net.addresses import multiaddrs_of_record, peer_id_text
 from peertransfer.service.asking import open_asking
 from peertransfer.service.facts import wall_clock
+from peertransfer.service.groups import open_nursery
 from peertransfer.service.loading import load_share
 from peertransfer.transport.multiaddrs import TcpAddr
 
@@ -112,7 +113,7 @@ class GetOperation:
         by_peer: dict[str, list[str]] = {}
         for addr in addrs:
             by_peer.setdefault(TcpAddr.parse(addr).peer_id, []).append(addr)
-        async with trio.open_nursery(strict_exception_groups=False) as nursery:
+        async with open_nursery() as nursery:
             self._nursery = nursery
             for peer_id, own in by_peer.items():
                 await self._add(peer_id, own)

@@ -23,6 +23,7 @@ from peertransfer.service.fetching import Fetching
 from peertransfer.service.get_operation import GetOperation
 from peertransfer.service.get_report import described_share, keep_reporting, report, result_of
 from peertransfer.service.get_run import Run
+from peertransfer.service.groups import open_nursery
 from peertransfer.service.landing import Landing, make_empty_folders
 from peertransfer.service.plan import select as select_entries
 from peertransfer.store.deliveries import Bans
@@ -118,7 +119,7 @@ class Getting:
         is_done = False
         try:
             with run.scope:
-                async with trio.open_nursery(strict_exception_groups=False) as nursery:
+                async with open_nursery() as nursery:
                     nursery.start_soon(keep_reporting, run, operation, progress)
                     await operation.run(addrs)
                     nursery.cancel_scope.cancel()

@@ -19,6 +19,7 @@ from peertransfer.net.reconnect import Reconnector
 from peertransfer.service.dht import Dht
 from peertransfer.service.door import Door, PolicyInForce
 from peertransfer.service.facts import wall_clock
+from peertransfer.service.groups import open_nursery
 from peertransfer.service.host_runtime import HostRuntime
 from peertransfer.service.networks import open_network
 from peertransfer.store.home import write_private
@@ -80,7 +81,7 @@ class Hosts:
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start the hosts of all networks and keep them until cancelled."""
-        async with trio.open_nursery() as nursery:
+        async with open_nursery() as nursery:
             self._nursery = nursery
             for network in await self._networks.list():
                 if network.kind != "open" or self._config.open_always:
@@ -159,7 +160,7 @@ class Hosts:
             self.running[network.network_id] = running
             try:
                 with running.scope:
-                    async with trio.open_nursery() as nursery:
+                    async with open_nursery() as nursery:
                         self._watch(running, nursery)
                         task_status.started(running)
                         await trio.sleep_forever()

@@ -13,6 +13,7 @@ import trio
 
 from peertransfer.errors import PeertransferError
 from peertransfer.service.config import load_config
+from peertransfer.service.groups import first_of_ours, open_nursery
 from peertransfer.service.home_setup import check_consent
 from peertransfer.service.node import Node
 from peertransfer.store.database import Database
@@ -51,8 +52,8 @@ def run_node(
     """
     home = open_home(home_path)
     check_consent(home)
-    with home.lock():
-        trio.run(_run, home, tuple(listen), on_ready, on_host, serve, strict_exception_groups=False)
+    with home.lock(), first_of_ours():
+        trio.run(_run, home, tuple(listen), on_ready, on_host, serve)
 
 
 async def _run(
@@ -65,7 +66,7 @@ async def _run(
     async with Database(home.database_path) as database:
         node = Node(home, load_config(home.config_path), database, listen)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-            async with trio.open_nursery() as nursery:
+            async with open_nursery() as nursery:
                 nursery.start_soon(_obey, signals, node)
                 await nursery.start(node.run)
                 await nursery.start(serve, node)

@@ -21,6 +21,7 @@ from peertransfer.service.doctor import examine
 from peertransfer.service.door import PolicyInForce
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.getting import Getting
+from peertransfer.service.groups import open_nursery
 from peertransfer.service.hosts import Hosts
 from peertransfer.service.joining import join
 from peertransfer.service.networks import (
@@ -83,7 +84,7 @@ class Node:
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start the hosts and keep house until cancelled."""
-        async with trio.open_nursery() as nursery:
+        async with open_nursery() as nursery:
             await self._getting.note_interrupted()
             await self._shares.load_links()
             await nursery.start(self._hosts.run)
