@@ -91,7 +91,7 @@ def test_an_error_comes_back_as_what_it_was(node, client, error):
 
 def test_a_fault_of_ours_costs_the_command_and_not_the_node(node, client):
     node.answers["status"] = ZeroDivisionError("bug")
-    with pytest.raises(PeertransferError, match="ZeroDivisionError in stub_node.py:"):
+    with pytest.raises(PeertransferError, match=r"ZeroDivisionError in stub_node\.py:"):
         client.call("status")
     node.answers["status"] = {"state": "running"}
     assert client.call("status") == {"state": "running"}
