@@ -256,12 +256,14 @@ def test_whom_a_doubted_one_named_is_asked_when_nobody_else_is_left():
     assert lookup.advance(answered(NEAR[4])) == Finished(records([NEAR[4], NEAR[100]]), ())
 
 
-def test_a_peer_that_names_itself_does_not_vouch_for_itself():
-    lookup, _ = started([NEAR[100], NEAR[101]], alpha=1)
-    lookup.advance(answered(NEAR[100], closer=[NEAR[100], *NEAR[:4]]))
-    for place in range(DOUBT):
+def test_answers_of_whom_somebody_named_make_up_for_failures():
+    lookup, _ = started([NEAR[100], *NEAR[200:210]], alpha=1, k=10)
+    lookup.advance(answered(NEAR[100], closer=NEAR[:9]))
+    for place in range(DOUBT - 1):
         lookup.advance(failed(NEAR[place]))
-    assert lookup.advance(answered(NEAR[101])) == Asking(records([NEAR[3]]))
+    lookup.advance(answered(NEAR[2]))
+    assert lookup.advance(failed(NEAR[3])) == Asking(records([NEAR[4]]))
+    assert lookup.advance(failed(NEAR[4])) == Asking(records([NEAR[200]]))
 
 
 def test_a_peer_that_failed_is_tried_once_more_under_other_addresses():
@@ -278,13 +280,16 @@ def test_a_peer_that_failed_is_tried_once_more_under_other_addresses():
     assert ids(end.closest) == [peer_id(number) for number in NEAR[100:104]]
 
 
-def test_the_first_to_name_a_peer_leaves_room_for_its_true_addresses():
-    lookup, _ = started([NEAR[100], NEAR[101]], alpha=2)
-    false = PeerRecord(peer_id(NEAR[0]), tuple(addr(number) for number in range(16)))
-    lookup.advance(PeerAnswered(peer_id(NEAR[100]), (false,)))
-    lookup.advance(PeerAnswered(peer_id(NEAR[101]), records([NEAR[0]])))
-    lookup.advance(failed(NEAR[0]))
-    assert lookup.advance(LookupStarted()) == Finished(records(NEAR[100:102]), ())
+def test_a_peer_has_sixteen_addresses_at_most_and_eight_of_each_that_named_it():
+    lookup, _ = started([NEAR[100]], alpha=1)
+    named = [
+        PeerRecord(peer_id(NEAR[2]), tuple(addr(first + number) for number in range(9)))
+        for first in (0, 100, 200)
+    ]
+    lookup.advance(PeerAnswered(peer_id(NEAR[100]), (*records(NEAR[:2]), named[0])))
+    lookup.advance(PeerAnswered(peer_id(NEAR[0]), (named[1],)))
+    asked = lookup.advance(PeerAnswered(peer_id(NEAR[1]), (named[2],)))
+    assert asked == Asking((PeerRecord(peer_id(NEAR[2]), named[0].addrs[:8] + named[1].addrs[:8]),))
 
 
 @given(

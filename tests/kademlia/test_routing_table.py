@@ -137,8 +137,9 @@ def test_the_demoted_that_are_remembered_are_bounded():
     for number in range(routing_table.MAX_DEMOTED + 5):
         table.demote(peer_id(number), number / 1000)
     table.demote(peer_id(5), 3)
+    table.demote(peer_id(5000), 3)
     assert len(table.demoted(2)) == routing_table.MAX_DEMOTED
-    assert peer_id(4) not in table.demoted(2)
+    assert peer_id(6) not in table.demoted(2)
     assert peer_id(5) in table.demoted(2)
 
 
