@@ -84,7 +84,7 @@ def test_octets_with_a_byte_order_mark_are_read():
         ("version = 1", "", 1, "version is missing", "version = 1"),
         ("version = 1", "version = 2", 1, "version 2 is not supported", "version = 1"),
         ("version = 1", "\nversion = true", 2, "must be a number", "version = 1"),
-        ('name = "friends"', 'nome = "friends"', 5, 'unknown key "nome"', '"name"'),
+        ('name = "friends"', 'nayme = "friends"', 5, 'unknown key "nayme"', '"name"'),
         ('name = "friends"', "", 3, "no name", "name ="),
         ('name = "friends"', "name = 3", 5, "must be a text", "name ="),
         ('name = "friends"', 'name = "a,b"', 5, '"a,b"', "without a comma"),
