@@ -25,6 +25,8 @@ MAX_REFUSALS = 100_000
 """Rows: peer IDs cost nothing to make, so refusing them must not fill the disk."""
 
 _DAY_SECONDS = 86400
+_SKEW_SECONDS = 60
+"""Tasks read the clock before they wait for their turn; a row may be that much younger than its repeat."""
 _COLUMNS = "at, peer_id, network_id, audience, view, item, fields, rule, octets, count"
 _SAME = """peer_id = ? AND view = ? AND item = ? AND fields = ? AND rule = ?
   AND network_id = ? AND audience = ? AND at BETWEEN ? AND ?"""
@@ -117,9 +119,9 @@ def _book(connection: Connection, records: Sequence[DisclosureRecord], octets: i
         )
         again = change(
             connection,
-            f"""UPDATE disclosures SET count = count + 1, octets = octets + ?, last_at = ?
+            f"""UPDATE disclosures SET count = count + 1, octets = octets + ?, last_at = max(last_at, ?)
             WHERE disclosure_id = (SELECT max(disclosure_id) FROM disclosures WHERE {_SAME})""",  # noqa: S608 - a constant
-            (octets, now, *key, now - GRAIN_SECONDS + 1, now),
+            (octets, now, *key, now - GRAIN_SECONDS + 1, now + _SKEW_SECONDS),
         )
         if not again:
             connection.execute(
