@@ -217,5 +217,7 @@ class Hosts:
         ]
 
     async def _keep_port(self, network: StoredNetwork, host: NetworkHost) -> None:
-        if not network.listen_port and any(addr.endswith("/tcp/0") for addr in self._listen):
+        """Keep the drawn port; of a network that is only being joined, ``joining`` does."""
+        is_drawn = not network.listen_port and any(addr.endswith("/tcp/0") for addr in self._listen)
+        if is_drawn and await self._networks.find(network.network_id) is not None:
             await self._networks.set_listen_port(network.network_id, host.listen_port)
