@@ -110,11 +110,11 @@ async def test_hostile_text_is_kept_as_it_is(ledger):
     assert len(await ledger.entries(item="'; DROP TABLE disclosures; --", peer='"\\\x1b')) == 1
 
 
-async def test_a_year_of_a_dht_server_is_one_row_an_hour(ledger):
+async def test_a_busy_hour_of_a_dht_server_is_one_row(ledger):
     for hour in range(50):
         async with trio.open_nursery() as nursery:
             for minute in range(20):
-                nursery.start_soon(lambda now=hour * 3600 + minute: ledger.record([record()], now=now))
+                nursery.start_soon(lambda now=hour * 7200 + minute: ledger.record([record()], now=now))
     assert [entry["count"] for entry in await ledger.entries()] == [20] * 50
 
 
