@@ -76,7 +76,7 @@ def test_share_once_ends_by_itself_after_one_delivery(home):
         out, err = process.communicate(timeout=20)
     assert process.returncode == 0
     assert out == LINK + "\n"
-    assert err.count("delivered, verified: …abcdefgh has all of it (5 B, by the link for Ann)") == 1
+    assert err.count("delivered, verified: …abcdefgh has all of it (5 B, link Ann)") == 1
     assert home.running_pid() is None
 
 

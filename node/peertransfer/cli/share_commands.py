@@ -220,7 +220,7 @@ def _serve(session: Session, answer: Mapping[str, object], *, once: bool) -> Non
             return
         facts = [size_text(number(event, "octets"))]
         if text(event, "link_name"):
-            facts.append(f"by the link for {text(event, 'link_name')}")
+            facts.append(f"link {text(event, 'link_name')}")
         note(f"delivered, verified: {short(event.get('peer_id'))} has all of it ({', '.join(facts)})")
         if once:
             raise _Delivered
