@@ -154,8 +154,7 @@ async def test_a_name_that_cannot_travel_is_refused_by_name(tmp_path, name):
 
 async def test_a_name_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "tree").mkdir()
-    with pathlib.Path(os.fsencode(tmp_path / "tree") + b"/\xff").open("wb"):
-        pass
+    (tmp_path / "tree" / os.fsdecode(b"\xff")).write_bytes(b"1")
     with pytest.raises(SourceError, match="can't travel") as caught:
         await import_tree(tmp_path / "tree")
     caught.value.message.encode()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from peertransfer.content.names import fold
 from peertransfer.errors import ClashError
 from peertransfer.store.disk import disk_errors
 from peertransfer.store.hashing import hash_root
@@ -78,9 +79,10 @@ def _survey_all(
 ) -> tuple[Surveyed, ...]:
     found = []
     clashes = []
+    taken = {fold("/".join(placement.path)) for placement in placements}
     for placement in placements:
         trio.from_thread.check_cancelled()
-        surveyed = _survey_one(root, placement, mode)
+        surveyed = _survey_one(root, placement, mode, taken)
         if surveyed is None:
             clashes.append(placement)
         else:
@@ -92,7 +94,9 @@ def _survey_all(
     return tuple(found)
 
 
-def _survey_one(root: DestinationRoot, placement: Placement, mode: ClashMode) -> Surveyed | None:
+def _survey_one(
+    root: DestinationRoot, placement: Placement, mode: ClashMode, taken: set[str]
+) -> Surveyed | None:
     found = root.lstat(placement.path)
     if found is None:
         return Surveyed(placement, placement.path)
@@ -103,16 +107,18 @@ def _survey_one(root: DestinationRoot, placement: Placement, mode: ClashMode) ->
         return Surveyed(placement, placement.path, found.st_size, is_there=True)
     if mode == "overwrite" and not stat.S_ISDIR(found.st_mode):
         return Surveyed(placement, placement.path, overwrites=True)
-    return _renamed(root, placement) if mode == "rename" else None
+    return _renamed(root, placement, taken) if mode == "rename" else None
 
 
-def _renamed(root: DestinationRoot, placement: Placement) -> Surveyed:
+def _renamed(root: DestinationRoot, placement: Placement, taken: set[str]) -> Surveyed:
     for path in root.other_names(placement.path):
+        if fold("/".join(path)) in taken:  # by another entry of the same share
+            continue
         found = root.lstat(path)
-        if found is None:
-            return Surveyed(placement, path)
-        if _is_same(root, placement, path, found):
-            return Surveyed(placement, path, found.st_size, is_there=True)
+        if found is None or _is_same(root, placement, path, found):
+            taken.add(fold("/".join(path)))
+            size = 0 if found is None else found.st_size
+            return Surveyed(placement, path, size, is_there=found is not None)
     raise root.clash(placement.path)
 
 

@@ -1,0 +1,113 @@
+"""Is a clash told before the first octet, and what is there reused?"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from store_kit import everything_below, file_to_send, octets_of
+
+from peertransfer.content.shape import CHUNK_SIZE
+from peertransfer.errors import ClashError
+from peertransfer.store.placing import DestinationRoot
+from peertransfer.store.survey import Placement, survey
+
+BIG = file_to_send(octets_of(2 * CHUNK_SIZE + 1))
+SMALL = file_to_send(b"hello")
+
+
+@pytest.fixture
+def root(tmp_path):
+    with DestinationRoot(tmp_path / "dest") as opened:
+        yield opened
+
+
+def place(file, *path, entry=0, size=None):
+    return Placement(entry, path, file.root if file else None, size)
+
+
+async def test_nothing_there_is_nothing_found(root):
+    (found,) = await survey(root, [place(BIG, "d", "big")], "refuse")
+    assert (found.path, found.is_there, found.size, found.overwrites) == (("d", "big"), False, 0, False)
+    assert everything_below(root.path) == {}
+
+
+@pytest.mark.parametrize("mode", ["refuse", "overwrite", "rename"])
+@pytest.mark.parametrize("file", [BIG, SMALL])
+async def test_a_file_that_is_there_and_verifies_is_reused(root, file, mode):
+    (root.path / "f").write_bytes(file.octets)
+    for size in (None, len(file.octets)):
+        (found,) = await survey(root, [place(file, "f", size=size)], mode)
+        assert (found.is_there, found.size, found.path) == (True, len(file.octets), ("f",))
+
+
+async def test_a_file_that_differs_is_a_clash_named_with_how_many_more(root):
+    for name in ("f", "g", "h"):
+        (root.path / name).write_bytes(b"mine")
+    with pytest.raises(ClashError, match="and so do 2 more") as caught:
+        await survey(root, [place(SMALL, name, entry=n) for n, name in enumerate("fgh")], "refuse")
+    assert caught.value.path == str(root.path / "f")
+    assert "--overwrite" in caught.value.hint
+
+
+async def test_a_file_that_differs_is_overwritten_on_request(root):
+    (root.path / "f").write_bytes(b"mine")
+    (found,) = await survey(root, [place(SMALL, "f")], "overwrite")
+    assert (found.overwrites, found.path) == (True, ("f",))
+    assert (root.path / "f").read_bytes() == b"mine"
+
+
+async def test_a_file_that_differs_is_kept_and_the_new_one_renamed_on_request(root):
+    (root.path / "f.txt").write_bytes(b"mine")
+    (root.path / "f (1).txt").write_bytes(b"mine too")
+    (found,) = await survey(root, [place(SMALL, "f.txt")], "rename")
+    assert found.path == ("f (2).txt",)
+    (root.path / "f (2).txt").write_bytes(SMALL.octets)
+    (found,) = await survey(root, [place(SMALL, "f.txt")], "rename")
+    assert (found.path, found.is_there) == (("f (2).txt",), True)
+
+
+async def test_two_entries_are_never_renamed_to_one_name(root):
+    (root.path / "f").write_bytes(b"mine")
+    entries = [place(SMALL, "f"), place(BIG, "f (1)", entry=1)]
+    found = await survey(root, entries, "rename")
+    assert [each.path for each in found] == [("f (2)",), ("f (1)",)]
+
+
+@pytest.mark.parametrize("mode", ["refuse", "overwrite"])
+async def test_a_folder_where_a_file_goes_is_a_clash(root, mode):
+    (root.path / "f").mkdir()
+    with pytest.raises(ClashError):
+        await survey(root, [place(SMALL, "f")], mode)
+
+
+@pytest.mark.parametrize("mode", ["refuse", "overwrite", "rename"])
+async def test_a_file_where_a_folder_goes_is_a_clash(root, mode):
+    (root.path / "d").write_bytes(b"mine")
+    with pytest.raises(ClashError):
+        await survey(root, [place(None, "d")], mode)
+
+
+async def test_a_folder_that_is_there_is_there(root):
+    (root.path / "d").mkdir()
+    (found,) = await survey(root, [place(None, "d")], "refuse")
+    assert found.is_there
+
+
+async def test_a_link_to_the_same_octets_is_a_clash_and_not_read(root, tmp_path):
+    (tmp_path / "same").write_bytes(SMALL.octets)
+    (root.path / "f").symlink_to(tmp_path / "same")
+    with pytest.raises(ClashError):
+        await survey(root, [place(SMALL, "f")], "refuse")
+
+
+async def test_a_pipe_does_not_hold_it_up(root):
+    os.mkfifo(root.path / "f")
+    with pytest.raises(ClashError):
+        await survey(root, [place(SMALL, "f")], "refuse")
+
+
+@pytest.mark.parametrize("mode", ["refuse", "overwrite", "rename"])
+async def test_twins_of_one_share_are_a_clash(root, mode):
+    with pytest.raises(ClashError, match="would be one file"):
+        await survey(root, [place(SMALL, "Readme"), place(BIG, "README", entry=1)], mode)
