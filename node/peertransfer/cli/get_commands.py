@@ -246,7 +246,7 @@ def _show_transfers(settings: Settings, answer: Mapping[str, object]) -> None:
                 text(one, "title") or os.path.basename(text(one, "dest")) or "-",
             )
         )
-    show_table(("TRANSFER", "STATE", "DONE", "SIZE", "WHAT"), rows, right=("DONE", "SIZE"))
+    show_table(("TRANSFER", "STATE", "DONE", "SIZE", "WHAT"), rows, right=("DONE", "SIZE"), loose=("WHAT",))
 
 
 def _show_change(settings: Settings, answer: Mapping[str, object], sentence: str) -> None:

@@ -127,7 +127,10 @@ def privacy_ledger(settings: Settings, peer: str | None, item: str | None, since
         say("Nobody has learned anything.")
         return
     show_table(
-        ("AT", "WHO", "VIEW", "ITEM", "FIELDS", "RULE", "N"), [_row(one) for one in found], right=("N",)
+        ("AT", "WHO", "VIEW", "ITEM", "FIELDS", "RULE", "N"),
+        [_row(one) for one in found],
+        right=("N",),
+        loose=("FIELDS", "RULE"),
     )
 
 

@@ -16,29 +16,42 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 80
 """Columns where standard output is no terminal."""
+MAX_FIRM = 18
+"""Columns that a cell which does not give way can keep: what a peer says may be long."""
 
 
 def show_table(
-    headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: Sequence[str] = (),
+    loose: Sequence[str] = (),
 ) -> None:
     """Draw a table on standard output.
 
     Args:
-        headings: one for each column; the first column keeps its width longest.
+        headings: one for each column.
         rows: cells, shown as text.
         right: headings of the columns that are numbers.
+        loose: headings of the columns that give way where there is not enough room.
     """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[Text(display(str(cell))) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in headings:
+    for index, heading in enumerate(headings):
+        widest = max([len(heading), *(row[index].cell_len for row in cells)])
         table.add_column(
-            heading, no_wrap=True, overflow="ellipsis", justify="right" if heading in right else "left"
+            heading,
+            no_wrap=True,
+            overflow="ellipsis",
+            justify="right" if heading in right else "left",
+            min_width=None if heading in loose else min(widest, MAX_FIRM),
         )
-    for row in rows:
-        table.add_row(*(Text(display(str(cell))) for cell in row))
+    for row in cells:
+        table.add_row(*row)
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
     Console(file=sys.stdout, highlight=False, markup=False, width=width).print(table)
 

@@ -10,6 +10,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from functools import total_ordering
 from typing import TypeAlias
 
 import blake3
@@ -55,9 +56,13 @@ class Codec(IntEnum):
     DAG_PB = 0x70
 
 
+_CODECS = {int(codec): codec for codec in Codec}
+
+
+@total_ordering
 @dataclass(frozen=True, slots=True)
 class Cid:
-    """A CIDv1."""
+    """A CIDv1; ordered by its binary form."""
 
     codec: Codec
     hash_function: HashFunction
@@ -83,9 +88,13 @@ class Cid:
         raw = bytes(octets)
         if len(raw) != CID_SIZE or raw[0] != 1 or raw[3] != DIGEST_SIZE:
             raise UsageError("this is not a CIDv1 with a 32-octet digest")
-        if raw[1] not in set(Codec) or raw[2] not in HASH_FUNCTIONS:
+        if raw[1] not in _CODECS or raw[2] not in HASH_FUNCTIONS:
             raise UsageError("this CID has a codec or hash that is not used here")
-        return cls(Codec(raw[1]), HASH_FUNCTIONS[raw[2]], raw[4:])
+        return cls(_CODECS[raw[1]], HASH_FUNCTIONS[raw[2]], raw[4:])
+
+    def __lt__(self, other: Cid) -> bool:
+        """Tell whether the binary form comes first."""
+        return self.to_bytes() < other.to_bytes()
 
     def __str__(self) -> str:
         """Return the text form: base32, lower case, 59 characters."""

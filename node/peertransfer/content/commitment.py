@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from peertransfer.content.opening import EntryOpening, HiddenSlot, OpenSlot, ShareOpening, SlotOpening
 from peertransfer.content.slots import ENTRY_SLOTS, SHARE_SLOTS, SLOT_TYPES
-from peertransfer.errors import IntegrityError
+from peertransfer.errors import IntegrityError, LocalError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,17 +35,40 @@ MAX_VALUE_SIZE = 8192
 SHARE_SCOPE = 0xFFFFFFFF
 """The scope of the share's own slots; an entry's scope is its ordinal."""
 
+MAX_INTEGER = (1 << 63) - 1
+"""Beyond it no file system or database takes a size or a time."""
+
 _ABSENT = b"\x00"
+_HINT = "It must be text in UTF-8, or a number from 0 on."
 _INTEGER_SIZE = 8
 
 
-def encode_value(value: SlotValue) -> bytes:
-    """Return the canonical octets of a value: a tag octet and the value."""
+def encode_value(slot: str, value: SlotValue) -> bytes:
+    """Return the canonical octets of a value of ``slot``: a tag octet and the value.
+
+    Raises:
+        UsageError: the person gave what no getter would take: too long, not text, out of range.
+        LocalError: the value is not of the slot's type; our own bug.
+    """
+    if value is not None and type(value) is not SLOT_TYPES[slot]:
+        raise LocalError(f"The slot {slot} was given a value of another type")
+    try:
+        octets = _encode(value)
+    except (UnicodeEncodeError, OverflowError) as exc:
+        raise UsageError(f"The {slot} of the share or of a file in it can't be told", _HINT) from exc
+    if len(octets) > MAX_VALUE_SIZE:
+        raise UsageError(f"The {slot} is longer than {MAX_VALUE_SIZE - 1} octets", "Shorten it.")
+    return octets
+
+
+def _encode(value: SlotValue) -> bytes:
     if value is None:
         return _ABSENT
     if isinstance(value, bool):
         return b"\x01\x01" if value else b"\x01\x00"
     if isinstance(value, int):
+        if value > MAX_INTEGER:
+            raise OverflowError(value)
         return b"\x02" + value.to_bytes(_INTEGER_SIZE)
     if isinstance(value, str):
         return b"\x03" + value.encode()
@@ -61,13 +84,15 @@ def decode_value(slot: str, octets: bytes) -> SlotValue:
     Raises:
         IntegrityError: not canonical, too long, or not of the slot's type.
     """
+    if len(octets) > MAX_VALUE_SIZE:
+        raise IntegrityError(f"the value of slot {slot} is too long")
     try:
         value = _decode(octets)
     except (ValueError, IndexError) as exc:
         raise IntegrityError(f"the value of slot {slot} is malformed") from exc
-    if len(octets) > MAX_VALUE_SIZE or (value is not None and type(value) is not SLOT_TYPES[slot]):
-        raise IntegrityError(f"the value of slot {slot} is too long or of another type")
-    if encode_value(value) != octets:
+    if value is not None and type(value) is not SLOT_TYPES[slot]:
+        raise IntegrityError(f"the value of slot {slot} is of another type")
+    if _encode(value) != octets:
         raise IntegrityError(f"the value of slot {slot} is not canonical")
     return value
 
@@ -80,8 +105,7 @@ def _decode(octets: bytes) -> SlotValue:
         case 1:
             return body == b"\x01"
         case 2:
-            # Longer ones could not be encoded again, and from 2^63 on no file system or database takes them.
-            if len(body) != _INTEGER_SIZE or body[0] & 0x80:
+            if len(body) != _INTEGER_SIZE or body[0] & 0x80:  # over MAX_INTEGER
                 raise ValueError(tag)
             return int.from_bytes(body)
         case 3:
@@ -168,12 +192,19 @@ def _commitments(
 ) -> list[bytes]:
     if [slot.slot for slot in slots] != list(names):
         raise IntegrityError("an opening has not the slots that it must have")
-    return [
-        slot.commitment
-        if isinstance(slot, HiddenSlot)
-        else commit(hash_function, slot.slot, slot.salt, slot.value)
-        for slot in slots
-    ]
+    return [_commitment(hash_function, slot) for slot in slots]
+
+
+def _commitment(hash_function: HashFunction, slot: SlotOpening) -> bytes:
+    # Salt and value stand in the hash without a length between them, and commitments side by side: were another
+    # length taken, octets could be moved from one to the next, and one commitment opened to two values.
+    if isinstance(slot, HiddenSlot):
+        if len(slot.commitment) != COMMITMENT_SIZE:
+            raise IntegrityError("a commitment has not the length that it must have")
+        return slot.commitment
+    if len(slot.salt) != SALT_SIZE:
+        raise IntegrityError("a salt has not the length that it must have")
+    return commit(hash_function, slot.slot, slot.salt, slot.value)
 
 
 def _values(slots: Sequence[SlotOpening]) -> Mapping[str, SlotValue]:

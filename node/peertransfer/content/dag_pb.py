@@ -8,6 +8,7 @@ Spec: https://ipld.io/specs/codecs/dag-pb/spec/ and https://github.com/ipfs/spec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from peertransfer.content.cid import CID_SIZE, Buffer, Cid
 from peertransfer.content.shape import MAX_LINKS
@@ -30,6 +31,7 @@ class Link:
     """Octets of the file below (a block size of UnixFS)."""
 
 
+@lru_cache(maxsize=64)  # nearly all links of a file have the same sizes
 def varint(number: int) -> bytes:
     """Encode an unsigned varint."""
     parts = bytearray()

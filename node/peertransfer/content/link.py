@@ -9,16 +9,22 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote
 
 from peertransfer.content.cid import Cid
 from peertransfer.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SCHEME = "peertransfer:"
 SECRET_SIZE = 16
 MAX_LINK_SIZE = 8192
 """Characters."""
 MAX_ADDRS = 16
+_MULTIADDR = re.compile(r"(/[!-.0-~]+){2,}")
+"""Printable ASCII; ``net`` reads it when it dials."""
 _NETWORK_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _HINT = "A link looks like peertransfer:bafk…?n=…&s=…; copy it whole, in quotes."
 
@@ -53,25 +59,40 @@ class Link:
         if len(text) > MAX_LINK_SIZE:
             raise UsageError("This link is too long", _HINT)
         cid_text, _, query = text.removeprefix(SCHEME).partition("?")
-        try:
-            cid = Cid.parse(cid_text)
-            pairs = parse_qsl(query, strict_parsing=True, max_num_fields=MAX_ADDRS + 8)
-        except (UsageError, ValueError):
-            # The cause would hold the link.
-            raise UsageError("This link is damaged", _HINT) from None
-        values = dict(pairs)
-        network_id = values.get("n", "")
-        addrs = tuple(value for key, value in pairs if key == "a")
-        if not _NETWORK_ID.fullmatch(network_id) or len(addrs) > MAX_ADDRS:
+        cid, fields = _cid(cid_text), _fields(query)
+        if cid is None or fields is None or not all(map(_MULTIADDR.fullmatch, fields["a"])):
+            raise UsageError("This link is damaged", _HINT)
+        if len(fields["n"]) != 1 or not _NETWORK_ID.fullmatch(fields["n"][0]):
             raise UsageError("This link names no network", _HINT)
-        return cls(cid, network_id, _secret(values.get("s", "")), addrs)
+        secret = _secret(fields["s"][0]) if len(fields["s"]) == 1 else None
+        if secret is None:
+            raise UsageError("This link is cut short: its secret is not whole", _HINT)
+        return cls(cid, fields["n"][0], secret, tuple(fields["a"]))
 
 
-def _secret(text: str) -> bytes:
+# These catch and return, so that no error of ours has one for its context that holds the link.
+
+
+def _cid(text: str) -> Cid | None:
+    try:
+        return Cid.parse(text)
+    except UsageError:
+        return None
+
+
+def _fields(query: str) -> Mapping[str, list[str]] | None:
+    """Return the values of each field that is known; others are left for later versions."""
+    try:
+        pairs = parse_qsl(query, strict_parsing=True, max_num_fields=MAX_ADDRS + 8)
+    except ValueError:
+        return None
+    fields = {known: [value for key, value in pairs if key == known] for known in ("n", "s", "a")}
+    return fields if len(fields["a"]) <= MAX_ADDRS else None
+
+
+def _secret(text: str) -> bytes | None:
     try:
         secret = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError:
-        secret = b""
-    if len(secret) != SECRET_SIZE:
-        raise UsageError("This link is cut short: its secret is not whole", _HINT) from None
-    return secret
+        return None
+    return secret if len(secret) == SECRET_SIZE else None

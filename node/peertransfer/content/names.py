@@ -5,6 +5,7 @@ It opens nothing (``store.placing`` rebuilds names below one root). Spec: RELIAB
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -81,9 +82,11 @@ def fold(path: str) -> str:
 
 
 def display(text: str, limit: int = MAX_DISPLAY) -> str:
-    """Escape a peer's text for a terminal or a log, and bound its length."""
-    shown = "".join(_escape(character) for character in text[:limit])
-    return shown + ("…" if len(text) > limit else "")
+    """Escape a peer's text for a terminal or a log, and bound what is shown to ``limit`` characters and ``…``."""
+    parts = [_escape(character) for character in text[:limit]]
+    ends = itertools.accumulate(map(len, parts))
+    shown = "".join(part for part, end in zip(parts, ends, strict=True) if end <= limit)
+    return shown + ("…" if len(text) > limit or len(shown) < sum(map(len, parts)) else "")
 
 
 def _is_over_long(segment: str) -> bool:

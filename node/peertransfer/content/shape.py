@@ -72,6 +72,10 @@ class FileShape:
         place = node - self.level_starts[level]
         return self.level_starts[level - 1] + place // MAX_LINKS, place % MAX_LINKS
 
+    def parent_of_leaf(self, index: int) -> tuple[int, int]:
+        """Return the inner node above a leaf, and the position of its link there; not of a single leaf."""
+        return self.level_starts[-1] + index // MAX_LINKS, index % MAX_LINKS
+
     def leaf_size(self, index: int) -> int:
         """Return the octets of a leaf."""
         return min(CHUNK_SIZE, self.size - index * CHUNK_SIZE)

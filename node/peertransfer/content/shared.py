@@ -6,11 +6,11 @@ engine hides what may not be shown. Spec: ARCHITECTURE.md 3.1, 4.
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from peertransfer.content.commitment import (
+    MAX_INTEGER,
     SHARE_SCOPE,
     commit,
     encode_value,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from peertransfer.content.cid import Cid, HashFunction
     from peertransfer.content.commitment import SlotValue
 
+MAX_EXTENSION = 12
+"""Characters; what is longer is a part of a name."""
 _DAY_SECONDS = 86_400
 
 
@@ -85,11 +87,33 @@ def size_class(size: int) -> int:
     return 0 if size == 0 else 1 << (size - 1).bit_length()
 
 
-def entry_values(entry: SharedEntry) -> Mapping[str, SlotValue]:
-    """Return the value of each of ``ENTRY_SLOTS``."""
-    folder, _, name = entry.path.rpartition("/")
+def extension_of(name: str) -> str | None:
+    """Return what follows the last dot, in lower case, where it looks like an extension.
+
+    It may be shown where the name is hidden, so ``Dr. Jane Doe`` must not have one.
+    """
     _, dot, extension = name.lstrip(".").rpartition(".")
+    return extension.lower() if dot and extension.isalnum() and len(extension) <= MAX_EXTENSION else None
+
+
+def month_of(at: int) -> int:
+    """Return the months from January 1970 to the moment ``at`` (Unix seconds), UTC.
+
+    Arithmetic on the calendar that repeats every 400 years, because ``datetime`` ends in the year 9999 and files
+    do not. Spec: https://howardhinnant.github.io/date_algorithms.html (civil_from_days).
+    """
+    era, day_of_era = divmod(at // _DAY_SECONDS + 719_468, 146_097)  # from 0000-03-01; days of 400 years
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    months_since_march = (5 * day_of_year + 2) // 153
+    return (era * 400 + year_of_era - 1970) * 12 + months_since_march + 2
+
+
+def entry_values(entry: SharedEntry) -> Mapping[str, SlotValue]:
+    """Return the value of each of ``ENTRY_SLOTS``; a time before 1970 can't be told and is left out."""
+    folder, _, name = entry.path.rpartition("/")
     is_file = entry.kind == "file"
+    mtime_at = entry.mtime_at if entry.mtime_at is not None and 0 <= entry.mtime_at <= MAX_INTEGER else None
     return {
         "kind": entry.kind,
         "content": entry.root.to_bytes() if entry.root else None,
@@ -97,13 +121,13 @@ def entry_values(entry: SharedEntry) -> Mapping[str, SlotValue]:
         "folder": folder,
         "size": entry.size if is_file else None,
         "executable": entry.executable if is_file else None,
-        "mtime": entry.mtime_at,
+        "mtime": mtime_at,
         "media_type": entry.media_type,
         "labels": entry.labels,
-        "extension": extension.lower() if dot and is_file else None,
+        "extension": extension_of(name) if is_file else None,
         "size_class": size_class(entry.size) if is_file else None,
-        "mtime_day": None if entry.mtime_at is None else entry.mtime_at // _DAY_SECONDS,
-        "mtime_month": None if entry.mtime_at is None else _month_of(entry.mtime_at),
+        "mtime_day": None if mtime_at is None else mtime_at // _DAY_SECONDS,
+        "mtime_month": None if mtime_at is None else month_of(mtime_at),
     }
 
 
@@ -157,14 +181,10 @@ def _open(
 ) -> tuple[OpenSlot, ...]:
     salts = slot_salts(seed, scope, slots)
     return tuple(
-        OpenSlot(slot, salt, encode_value(values[slot])) for slot, salt in zip(slots, salts, strict=True)
+        OpenSlot(slot, salt, encode_value(slot, values[slot])) for slot, salt in zip(slots, salts, strict=True)
     )
 
 
 def _commitments(function: HashFunction, slots: tuple[OpenSlot, ...]) -> list[bytes]:
     return [commit(function, slot.slot, slot.salt, slot.value) for slot in slots]
 
-
-def _month_of(at: int) -> int:
-    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=at)
-    return (moment.year - 1970) * 12 + moment.month - 1

@@ -22,7 +22,7 @@ class Verified(metaclass=Unforgeable):
 
     cid: Cid
     octets: memoryview
-    """A view; its owner must not change the buffer below it."""
+    """A read-only view; the owner of the buffer below it must not change that."""
 
 
 def verify(cid: Cid, octets: Buffer) -> Verified:
@@ -35,4 +35,4 @@ def verify(cid: Cid, octets: Buffer) -> Verified:
         raise IntegrityError(
             f"a block does not match its CID {str(cid)[-8:]}", "Get it from another provider."
         )
-    return Verified._create(cid, memoryview(octets))  # noqa: SLF001 - the one permitted maker
+    return Verified._create(cid, memoryview(octets).toreadonly())  # noqa: SLF001 - the one permitted maker

@@ -18,17 +18,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import trio
-from libp2p.io.trio import TrioTCPStream
-from libp2p.network.connection.raw_connection import RawConnection
 
-from peertransfer.errors import DialError, ListenError, NetworkKeyError, PeertransferError, StreamLostError
+from peertransfer.errors import (
+    DialError,
+    ListenError,
+    PeertransferError,
+    RemoteProtocolError,
+    StreamLostError,
+)
 from peertransfer.net.addresses import expand, peer_id_octets
+from peertransfer.net.dialing import Dialer, raw_connection
 from peertransfer.net.library import connection_errors, make_library_host, peer_id_of
 from peertransfer.net.notices import Notices
 from peertransfer.net.peer_stream import PeerStream
 from peertransfer.net.translate import stream_errors
 from peertransfer.transport.multiaddrs import TcpAddr
-from peertransfer.transport.pnet import PnetConnection
+from peertransfer.wire.framing import FrameReader
+from peertransfer.wire.identify_codec import MAX_IDENTIFY, IdentifyMessage, decode_identify
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -42,11 +48,8 @@ IdentifyAnswer = Callable[[str, "bytes | None"], "Awaitable[SealedFrame | None]"
 
 DIAL_SECONDS = 10.0
 STREAM_SECONDS = 10.0
+IDENTIFY_SECONDS = 5.0
 UPGRADE_SECONDS = 5.0
-GREETING_SECONDS = 1.7
-"""A peer of the same private network greets by then; one without a key waits for us for ever."""
-STAGGER_SECONDS = 0.25
-"""Between the starts of dials to several addresses of one peer (RFC 8305)."""
 MAX_UPGRADING = 32
 MAX_UPGRADING_PER_ADDRESS = 8
 """Connections not yet upgraded: in all, and from one address."""
@@ -106,6 +109,7 @@ class NetworkHost:
         """What to answer to identify; ``None``, or an answer of ``None``: the stream is reset."""
         self.on_connected: Callable[[str], None] | None = None
         self.on_disconnected: Callable[[str], None] | None = None
+        self._dialer = Dialer(self._swarm, psk)
         self._dialled: dict[str, str] = {}
         self._octets: dict[str, list[PeerStream]] = {}
         self._upgrading: dict[str, int] = {}
@@ -156,14 +160,6 @@ class NetworkHost:
         """The addresses to tell, binary form, without peer ID."""
         return tuple(addr.to_octets() for addr in self._told())
 
-    def addrs_of(self, peer_id: str) -> tuple[bytes, ...]:
-        """Return what identify said about where a peer listens, and where we dialled it."""
-        found: list[TcpAddr | None] = []
-        with connection_errors():
-            told = self._library.get_peerstore().addrs(peer_id_of(peer_id))
-            found = [TcpAddr.from_octets(addr.to_bytes()) for addr in told]
-        return tuple(addr.bare().to_octets() for addr in found if addr is not None)
-
     def dialled_addrs(self, peer_id: str) -> tuple[str, ...]:
         """Return the address at which we reached a peer, if we dialled it."""
         found = self._dialled.get(peer_id)
@@ -207,78 +203,13 @@ class NetworkHost:
             raise DialError("No address says which peer is expected there", "Give it with /p2p/<peer ID>.")
         expected = pinned.pop()
         if not self.is_connected(expected):
-            await self._dial(addrs, expected, timeout_seconds)
+            self._dialled[expected] = await self._dialer.dial(addrs, expected, timeout_seconds)
         return expected
 
     async def disconnect(self, peer_id: str) -> None:
         """Close the connections to a peer."""
         with connection_errors():
             await self._library.disconnect(peer_id_of(peer_id))
-
-    async def _dial(self, addrs: Sequence[TcpAddr], peer_id: str, timeout_seconds: float) -> None:
-        failures: list[PeertransferError] = []
-        is_done = trio.Event()
-        with trio.move_on_after(timeout_seconds):
-            async with trio.open_nursery() as nursery:
-
-                async def attempt(addr: TcpAddr) -> None:
-                    try:
-                        await self._dial_one(addr, peer_id)
-                    except PeertransferError as error:
-                        failures.append(error)
-                        if len(failures) == len(addrs):
-                            is_done.set()
-                    else:
-                        self._dialled[peer_id] = f"{addr.bare()}/p2p/{peer_id}"
-                        is_done.set()
-
-                for addr in addrs:
-                    nursery.start_soon(attempt, addr)
-                    with trio.move_on_after(STAGGER_SECONDS):
-                        await is_done.wait()
-                    if is_done.is_set():
-                        break
-                await is_done.wait()
-                nursery.cancel_scope.cancel()
-        if self.is_connected(peer_id):
-            return
-        foreign = next((one for one in failures if isinstance(one, NetworkKeyError)), None)
-        raise foreign or DialError(
-            f"No route to the peer …{peer_id[-8:]}: none of its {len(addrs)} addresses answers",
-            "Look whether it runs, and whether a firewall is in between.",
-            peer=peer_id,
-        )
-
-    async def _dial_one(self, addr: TcpAddr, peer_id: str) -> None:
-        try:
-            socket = await trio.open_tcp_stream(addr.host, addr.port)
-        except OSError as exc:
-            raise DialError(f"{addr.bare()} does not answer", peer=peer_id) from exc
-        raw = self._raw_connection(socket, is_initiator=True)
-        is_upgraded = False
-        try:
-            async with trio.open_nursery() as nursery:
-                if isinstance(raw, PnetConnection):
-                    nursery.start_soon(_expect_greeting, raw, socket)
-                with connection_errors():
-                    await self._swarm.upgrade_outbound_raw_conn(raw, peer_id_of(peer_id))
-                    is_upgraded = True
-                nursery.cancel_scope.cancel()
-        finally:
-            if not is_upgraded:
-                await trio.aclose_forcefully(socket)
-        if isinstance(raw, PnetConnection) and raw.is_foreign:
-            raise NetworkKeyError(
-                "The peer holds another network key, or refused ours",
-                "Check that both sides use the same swarm.key or invite.",
-                peer=peer_id,
-            )
-        if not is_upgraded:
-            raise DialError(f"{addr.bare()} is not the peer that is expected there", peer=peer_id)
-
-    def _raw_connection(self, socket: trio.SocketStream, *, is_initiator: bool) -> RawConnection:
-        raw = RawConnection(TrioTCPStream(socket), is_initiator)
-        return raw if self._psk is None else PnetConnection(raw, self._psk)
 
     # --- listening ---------------------------------------------------------------------------------
 
@@ -329,7 +260,7 @@ class NetworkHost:
             try:
                 with trio.move_on_after(UPGRADE_SECONDS), connection_errors():
                     await self._swarm.upgrade_inbound_raw_conn(
-                        self._raw_connection(socket, is_initiator=False), None
+                        raw_connection(socket, self._psk, is_initiator=False), None
                     )
                     is_upgraded = True
             finally:
@@ -382,6 +313,25 @@ class NetworkHost:
 
     # --- identify ----------------------------------------------------------------------------------
 
+    async def identify(self, peer_id: str) -> IdentifyMessage:
+        """Ask a connected peer what it says of itself.
+
+        Raises:
+            StreamLostError, PeerTimeoutError, RemoteProtocolError: it says nothing that can be read.
+        """
+        stream = await self.open_stream(peer_id, IDENTIFY_PROTOCOLS[0])
+        reader = FrameReader(MAX_IDENTIFY)
+        try:
+            while (frame := reader.next_frame()) is None:
+                octets = await stream.receive(MAX_IDENTIFY, idle_seconds=IDENTIFY_SECONDS)
+                if not octets:
+                    raise RemoteProtocolError("The peer says nothing of itself", peer=peer_id)
+                reader.receive_data(octets)
+            return decode_identify(bytes(frame))
+        finally:
+            with contextlib.suppress(StreamLostError):
+                await stream.aclose()
+
     async def _answer_identify(self, stream: PeerStream) -> None:
         if self.identify_answer is None:
             await stream.reset()
@@ -392,11 +342,3 @@ class NetworkHost:
             return
         await stream.send(frame)
         await stream.aclose()
-
-
-async def _expect_greeting(raw: PnetConnection, socket: trio.SocketStream) -> None:
-    """Hang up where the other side says nothing that our network key opens."""
-    await trio.sleep(GREETING_SECONDS)
-    if not raw.is_greeted:
-        raw.is_foreign = True
-        await trio.aclose_forcefully(socket)

@@ -15,6 +15,7 @@ from libp2p.exceptions import BaseLibp2pError
 from libp2p.io.exceptions import IOException
 from libp2p.network.config import ConnectionConfig
 from libp2p.peer.id import ID
+from libp2p.peer.peerstore import PeerStoreError
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as NoiseTransport
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
@@ -49,6 +50,7 @@ def make_library_host(seed: bytes) -> Any:
         ),
     )
     host._push_identify_to_all_peers = _push_nothing  # noqa: SLF001 - fact 18: there is no hook
+    host._schedule_identify = _schedule_nothing  # noqa: SLF001 - ``NetworkHost.identify`` asks, when it is wanted
     return host
 
 
@@ -62,7 +64,14 @@ def connection_errors() -> Iterator[None]:
     """Note and drop whatever ends a connection or an upgrade; the caller sees that it is not there."""
     try:
         yield
-    except (BaseLibp2pError, IOException, OSError, ValueError, trio.BrokenResourceError) as exc:
+    except (
+        BaseLibp2pError,
+        PeerStoreError,
+        IOException,
+        OSError,
+        ValueError,
+        trio.BrokenResourceError,
+    ) as exc:
         log.debug("connection_failed", extra={"reason": type(exc).__name__})
     except (trio.ClosedResourceError, trio.TooSlowError) as exc:
         log.debug("connection_failed", extra={"reason": type(exc).__name__})
@@ -70,3 +79,7 @@ def connection_errors() -> Iterator[None]:
 
 async def _push_nothing() -> None:
     """Stand for the library's unasked identify push."""
+
+
+def _schedule_nothing(*_args: object, **_kwargs: object) -> None:
+    """Stand for the library's own identify of every new peer."""

@@ -93,6 +93,7 @@ class Dht:
         self.store = ProviderStore(self._host.peer_id_bytes)
         self._republisher = Republisher()
         self._host.set_handler(self._protocol, self._serve)
+        runtime.protocol_ids = (*runtime.protocol_ids, self._protocol)
 
     # --- what the node asks ------------------------------------------------------------------------
 
@@ -109,13 +110,19 @@ class Dht:
         self._wake.set()
 
     async def peer_came(self, peer_id: str) -> None:
-        """Ask a newly connected peer for ourselves; if it answers, it serves the DHT and is admitted."""
+        """Ask a newly connected peer what it speaks; if it serves this DHT and answers, it is admitted."""
         octets = peer_id_octets(peer_id)
         if octets in self.table:
             return
         try:
-            found = await self._ask(PeerRecord(octets, ()), self._host.peer_id_bytes, providers=False)
-        except PeertransferError:
+            said = await self._host.identify(peer_id)
+            if self._protocol not in said.protocol_ids:
+                return
+            found = await self._ask(
+                PeerRecord(octets, said.listen_addrs), self._host.peer_id_bytes, providers=False
+            )
+        except PeertransferError as error:
+            log.info("kad_greeting_failed", extra={"peer": peer_id[-8:], "reason": error.code})
             return
         for one in found.closer:
             if one.peer_id not in self.table and one.peer_id != self._host.peer_id_bytes:
@@ -186,8 +193,7 @@ class Dht:
         frame = encode_get_providers(disclosed) if providers else encode_find_node(disclosed)
         with trio.move_on_after(CALL_SECONDS + DIAL_SECONDS):
             reply = await (await self._stream_to(one)).call(frame)
-            addrs = one.addrs or self._host.addrs_of(peer_id_text(one.peer_id))
-            if self.table.admit(one.peer_id, addrs, trio.current_time()):
+            if self.table.admit(one.peer_id, one.addrs, trio.current_time()):
                 self._republisher.peer_came(one.peer_id, trio.current_time())
                 self._wake.set()
             return PeerAnswered(one.peer_id, reply.closer_peers, reply.provider_peers)
