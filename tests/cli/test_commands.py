@@ -362,6 +362,7 @@ def test_tables_fit_eighty_columns(cli, node):
                 "item": "b" * 59,
                 "fields": ["name"] * 20,
                 "rule": long,
+                "count": 7,
             }
         ]
     }
@@ -370,6 +371,9 @@ def test_tables_fit_eighty_columns(cli, node):
         lines = cli(*words).out.splitlines()
         assert len(lines) == 2, lines
         assert max(len(line) for line in lines) <= 80
+    shown = cli("privacy", "ledger").out.splitlines()[1]
+    assert "…gYhRmLJt  openings  …bbbbbbbb" in shown
+    assert shown.endswith(" 7")
     assert "…gYhRmLJt " in cli("peers").out
 
 

@@ -152,7 +152,7 @@ def link_list(settings: Settings) -> None:
         )
         for one in found
     ]
-    show_table(("FOR", "SHARE", "MADE", "EXPIRES", "STATE"), rows, loose=("FOR",))
+    show_table(("NAME", "SHARE", "MADE", "EXPIRES", "STATE"), rows, loose=("NAME",))
 
 
 @link.command("show")

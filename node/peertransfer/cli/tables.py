@@ -1,21 +1,23 @@
 """How do rows fit a terminal? Columns shorten with an ellipsis, and no line wraps.
 
-It does not know commands. rich is imported when a table is drawn, because it costs a tenth of a second.
+It does not know commands.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from peertransfer.cli.output import say
-from peertransfer.content.names import display
+from peertransfer.cli.output import escaped, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PLAIN_WIDTH = 80
 """Columns where standard output is no terminal."""
+GAP = 2
+MIN_LOOSE = 4
 MAX_FIRM = 18
 """Columns that a cell which does not give way can keep: what a peer says may be long."""
 
@@ -35,25 +37,46 @@ def show_table(
         right: headings of the columns that are numbers.
         loose: headings of the columns that give way where there is not enough room.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from rich.cells import cell_len
 
-    cells = [[Text(display(str(cell))) for cell in row] for row in rows]
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for index, heading in enumerate(headings):
-        widest = max([len(heading), *(row[index].cell_len for row in cells)])
-        table.add_column(
-            heading,
-            no_wrap=True,
-            overflow="ellipsis",
-            justify="right" if heading in right else "left",
-            min_width=None if heading in loose else min(widest, MAX_FIRM),
-        )
+    cells = [list(headings), *([escaped(str(cell)) for cell in row] for row in rows)]
+    widths = [max(cell_len(row[index]) for row in cells) for index in range(len(headings))]
+    firm = [min(width, MAX_FIRM) for width in widths]
+    room = _screen_width() - GAP * (len(headings) - 1)
+    room -= sum(width for width, heading in zip(firm, headings, strict=True) if heading not in loose)
+    wanted = [width for width, heading in zip(widths, headings, strict=True) if heading in loose]
+    shares = iter(_shared(wanted, room))
+    kept = [
+        next(shares) if heading in loose else width for width, heading in zip(firm, headings, strict=True)
+    ]
     for row in cells:
-        table.add_row(*row)
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    Console(file=sys.stdout, highlight=False, markup=False, width=width).print(table)
+        parts = (
+            _fitted(cell, width, to_right=heading in right)
+            for cell, width, heading in zip(row, kept, headings, strict=True)
+        )
+        say((" " * GAP).join(parts).rstrip())
+
+
+def _screen_width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH
+
+
+def _shared(wanted: Sequence[int], room: int) -> list[int]:
+    """Divide ``room`` among columns: who wants least is served whole, the rest have equal parts."""
+    given = [0] * len(wanted)
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    for position, index in enumerate(order):
+        given[index] = max(MIN_LOOSE, min(wanted[index], room // (len(order) - position)))
+        room -= given[index]
+    return given
+
+
+def _fitted(cell: str, width: int, *, to_right: bool) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    shown = cell if cell_len(cell) <= width else set_cell_size(cell, width - 1) + "…"
+    padding = " " * (width - cell_len(shown))
+    return padding + shown if to_right else shown + padding
 
 
 def show_facts(facts: Sequence[tuple[str, object]]) -> None:
