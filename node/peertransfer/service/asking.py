@@ -38,7 +38,8 @@ Want: TypeAlias = "Disclosed[WantView, OnePeer]"
 Answer: TypeAlias = (
     "e.ManifestBlocksReceived | e.BlocksReceived | e.OpeningsReceived | e.HaveReceived | e.CatalogueReceived"
 )
-Channel: TypeAlias = "tuple[trio.MemorySendChannel[Answer | PeertransferError], trio.MemoryReceiveChannel[Answer | PeertransferError]]"
+Part: TypeAlias = "Answer | PeertransferError"
+Channel: TypeAlias = "tuple[trio.MemorySendChannel[Part], trio.MemoryReceiveChannel[Part]]"
 Ask: TypeAlias = Callable[[Getter, Want], "tuple[int, SealedFrame]"]
 
 EXCHANGE_PROTOCOL = "/peertransfer/exchange/1.0.0"
@@ -224,12 +225,13 @@ async def _expect(stream: PeerStream, machine: Getter, kind: type[e.GetterEvent]
 async def _feed(stream: PeerStream, machine: Getter) -> None:
     octets: bytes | None = None
     while octets is None:
-        with trio.move_on_after(SILENCE_SECONDS):
-            octets = await stream.receive(READ_SIZE)
-        if octets is None and (machine.outstanding_count or machine.request_limit == 0):
-            raise PeerTimeoutError(
-                f"The provider has been silent for {SILENCE_SECONDS:.0f} seconds", peer=stream.peer_id
-            )
+        try:
+            octets = await stream.receive(READ_SIZE, idle_seconds=SILENCE_SECONDS)
+        except PeerTimeoutError:
+            if machine.outstanding_count or machine.request_limit == 0:
+                raise PeerTimeoutError(
+                    f"The provider has been silent for {SILENCE_SECONDS:.0f} seconds", peer=stream.peer_id
+                ) from None
     if octets:
         machine.receive_data(octets)
     else:

@@ -19,7 +19,13 @@ import trio
 from peertransfer.content.locator import locator_multihash
 from peertransfer.disclosure.audience import DhtServers
 from peertransfer.disclosure.views import PeerRecord
-from peertransfer.errors import PeertransferError, ReachError, RemoteError, RemoteProtocolError
+from peertransfer.errors import (
+    PeerTimeoutError,
+    PeertransferError,
+    ReachError,
+    RemoteError,
+    RemoteProtocolError,
+)
 from peertransfer.kademlia.lookup import (
     Asking,
     Finished,
@@ -88,7 +94,8 @@ class Dht:
         self._streams: dict[bytes, _KadStream] = {}
         self._served: dict[str, int] = {}
         self._wake = trio.Event()
-        self._is_settled = trio.Event()
+        self.first_admitted = trio.Event()
+        """Set once anybody is in the table."""
         self.table = RoutingTable(self._host.peer_id_bytes)
         self.store = ProviderStore(self._host.peer_id_bytes)
         self._republisher = Republisher()
@@ -191,14 +198,17 @@ class Dht:
         if disclosed is None:
             raise RemoteProtocolError("the policy lets no look-up out")
         frame = encode_get_providers(disclosed) if providers else encode_find_node(disclosed)
-        with trio.move_on_after(CALL_SECONDS + DIAL_SECONDS):
-            reply = await (await self._stream_to(one)).call(frame)
-            if self.table.admit(one.peer_id, one.addrs, trio.current_time()):
-                self._republisher.peer_came(one.peer_id, trio.current_time())
-                self._wake.set()
-            return PeerAnswered(one.peer_id, reply.closer_peers, reply.provider_peers)
-        self._drop_stream(one.peer_id)
-        raise RemoteProtocolError("a DHT server was silent")
+        try:
+            with trio.fail_after(CALL_SECONDS + DIAL_SECONDS):
+                reply = await (await self._stream_to(one)).call(frame)
+        except trio.TooSlowError:
+            self._drop_stream(one.peer_id)
+            raise PeerTimeoutError("A DHT server is silent") from None
+        if self.table.admit(one.peer_id, one.addrs, trio.current_time()):
+            self._republisher.peer_came(one.peer_id, trio.current_time())
+            self._wake.set()
+            self.first_admitted.set()
+        return PeerAnswered(one.peer_id, reply.closer_peers, reply.provider_peers)
 
     # --- providing ---------------------------------------------------------------------------------
 

@@ -52,7 +52,8 @@ class Door:
                 peer_id=peer_id, view=decision.view, item=decision.item, now=now, network_id=self._network_id
             )
             return None
-        await self._ledger.record([decision.record], now=now)
+        if decision.record.fields:  # a view that shows nothing discloses nothing
+            await self._ledger.record([decision.record], now=now)
         return decision
 
     async def sent(self, record: DisclosureRecord, octets: int, *, now: int) -> None:

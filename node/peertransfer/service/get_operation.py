@@ -155,7 +155,6 @@ class GetOperation:
             before = len(self.served)
             try:
                 await self._try(peer_id, addrs)
-                return
             except (ReachError, RemoteError) as error:
                 self._failures[peer_id] = error
                 self.states[peer_id] = error.message
@@ -163,6 +162,8 @@ class GetOperation:
                     await self._ban(peer_id)
                 if isinstance(error, _FINAL):
                     break
+            else:
+                return
             finally:
                 self._sending.discard(peer_id)
             pause = FIRST_PAUSE_SECONDS if len(self.served) > before else min(2 * pause, LAST_PAUSE_SECONDS)

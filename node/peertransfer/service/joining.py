@@ -44,9 +44,9 @@ async def join(
         raise
     await networks.save(network)
     await networks.set_listen_port(network.network_id, running.runtime.host.listen_port)
-    with trio.move_on_after(SETTLE_SECONDS):
-        while running.dht is not None and network.bootstrap and not running.dht.table.size:
-            await trio.sleep(0.05)
+    if running.dht is not None and network.bootstrap:
+        with trio.move_on_after(SETTLE_SECONDS):
+            await running.dht.first_admitted.wait()
     return {
         "network_id": network.network_id,
         "name": network.name,
