@@ -196,8 +196,8 @@ def _commitments(
 
 
 def _commitment(hash_function: HashFunction, slot: SlotOpening) -> bytes:
-    # Salt and value stand in the hash without a length between them, and commitments side by side: were another
-    # length taken, octets could be moved from one to the next, and one commitment opened to two values.
+    # Salt and value stand in the hash without a length between them, and commitments side by side: were
+    # another length taken, octets could be moved from one to the next, and one commitment opened twice.
     if isinstance(slot, HiddenSlot):
         if len(slot.commitment) != COMMITMENT_SIZE:
             raise IntegrityError("a commitment has not the length that it must have")

@@ -84,7 +84,7 @@ class DagVerifier:
         self._digests: dict[int, bytes] = {}
         """Of each verified node: the digests of its children, concatenated."""
         self._totals: dict[int, int] = {}
-        """Of each node whose parent is verified and which is not itself: what that parent says of its Tsize."""
+        """Of each node that can be verified now: the Tsize that the link to it gives."""
         self.shape: FileShape | None = None
         """Known once the root is verified."""
 

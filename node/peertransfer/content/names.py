@@ -82,7 +82,7 @@ def fold(path: str) -> str:
 
 
 def display(text: str, limit: int = MAX_DISPLAY) -> str:
-    """Escape a peer's text for a terminal or a log, and bound what is shown to ``limit`` characters and ``…``."""
+    """Escape a peer's text for a terminal or a log, in at most ``limit`` characters and ``…``."""
     parts = [_escape(character) for character in text[:limit]]
     ends = itertools.accumulate(map(len, parts))
     shown = "".join(part for part, end in zip(parts, ends, strict=True) if end <= limit)

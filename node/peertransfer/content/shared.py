@@ -99,8 +99,8 @@ def extension_of(name: str) -> str | None:
 def month_of(at: int) -> int:
     """Return the months from January 1970 to the moment ``at`` (Unix seconds), UTC.
 
-    Arithmetic on the calendar that repeats every 400 years, because ``datetime`` ends in the year 9999 and files
-    do not. Spec: https://howardhinnant.github.io/date_algorithms.html (civil_from_days).
+    Arithmetic on the calendar that repeats every 400 years, because ``datetime`` ends in the year 9999 and
+    files do not. Spec: https://howardhinnant.github.io/date_algorithms.html (civil_from_days).
     """
     era, day_of_era = divmod(at // _DAY_SECONDS + 719_468, 146_097)  # from 0000-03-01; days of 400 years
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
@@ -181,10 +181,10 @@ def _open(
 ) -> tuple[OpenSlot, ...]:
     salts = slot_salts(seed, scope, slots)
     return tuple(
-        OpenSlot(slot, salt, encode_value(slot, values[slot])) for slot, salt in zip(slots, salts, strict=True)
+        OpenSlot(slot, salt, encode_value(slot, values[slot]))
+        for slot, salt in zip(slots, salts, strict=True)
     )
 
 
 def _commitments(function: HashFunction, slots: tuple[OpenSlot, ...]) -> list[bytes]:
     return [commit(function, slot.slot, slot.salt, slot.value) for slot in slots]
-

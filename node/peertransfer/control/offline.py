@@ -24,6 +24,7 @@ COMMANDS: Final = frozenset(
         "network_list",
         "policy_check",
         "policy_show",
+        "transfers",
     }
 )
 """Commands that ``service.offline`` can answer."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from peertransfer.service.get_operation import GetOperation
     from peertransfer.service.get_run import Run
     from peertransfer.service.loading import RemoteShare
+    from peertransfer.store.transfers import StoredTransfer
 
 PROGRESS_SECONDS = 0.2
 
@@ -89,4 +90,19 @@ def described_share(share: RemoteShare) -> dict[str, object]:
             }
             for entry in share.entries
         ],
+    }
+
+
+def described_transfer(one: StoredTransfer, received_now: int = 0) -> dict[str, object]:
+    """Return what ``transfers`` tells of one; its link's secret is not."""
+    return {
+        "transfer_id": one.transfer_id,
+        "manifest_cid": one.manifest_cid,
+        "network_id": one.network_id,
+        "title": one.title,
+        "dest": os.fsdecode(one.dest),
+        "state": one.state,
+        "started_at": one.started_at,
+        "octets_received": one.octets_received + received_now,
+        "octets_reused": one.octets_reused,
     }

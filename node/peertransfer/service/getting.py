@@ -5,7 +5,6 @@ How one run goes is ``service.get_operation``; what is on the disk is ``store``.
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,13 @@ from peertransfer.service.facts import wall_clock
 from peertransfer.service.fetch_queue import Target
 from peertransfer.service.fetching import Fetching
 from peertransfer.service.get_operation import GetOperation
-from peertransfer.service.get_report import described_share, keep_reporting, report, result_of
+from peertransfer.service.get_report import (
+    described_share,
+    described_transfer,
+    keep_reporting,
+    report,
+    result_of,
+)
 from peertransfer.service.get_run import Run
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.landing import Landing, make_empty_folders
@@ -259,17 +264,7 @@ class Getting:
     async def transfers(self) -> list[dict[str, object]]:
         """List all transfers, oldest first."""
         return [
-            {
-                "transfer_id": one.transfer_id,
-                "manifest_cid": one.manifest_cid,
-                "network_id": one.network_id,
-                "title": one.title,
-                "dest": os.fsdecode(one.dest),
-                "state": one.state,
-                "started_at": one.started_at,
-                "octets_received": one.octets_received + self._received_by(one.transfer_id),
-                "octets_reused": one.octets_reused,
-            }
+            described_transfer(one, self._received_by(one.transfer_id))
             for one in await self._transfers.list()
         ]
 

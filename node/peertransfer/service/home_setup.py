@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from peertransfer.errors import UsageError
 from peertransfer.policy.preset import CLOSED
-from peertransfer.rights.statement import load_statement
+from peertransfer.rights.statement import Statement, load_statement
 from peertransfer.service.config import DEFAULT_CONFIG
 from peertransfer.service.facts import wall_clock
 from peertransfer.store.database import Database
@@ -40,6 +40,8 @@ def init_home(home_path: Path, *, accept_privacy: bool) -> dict[str, object]:
     statement = load_statement()
     if (home_path / "config.toml").exists():
         home = open_home(home_path)
+        if accept_privacy and accepted_digest(home) != statement.digest:
+            _record_consent(home, statement)
         return {"home": str(home.path), "created": False, "privacy_digest": accepted_digest(home)}
     if not accept_privacy:
         raise UsageError(
@@ -50,11 +52,15 @@ def init_home(home_path: Path, *, accept_privacy: bool) -> dict[str, object]:
     Database(home.database_path).close()
     if not home.policy_path.exists():
         write_private(home.policy_path, CLOSED.encode())
-    consent = {"version": statement.version, "digest": statement.digest, "accepted_at": wall_clock()}
-    write_private(home.path / CONSENT_FILE, json.dumps(consent).encode() + b"\n")
+    _record_consent(home, statement)
     # Last, because it is what makes the folder a home.
     write_private(home.config_path, DEFAULT_CONFIG.encode())
     return {"home": str(home.path), "created": True, "privacy_digest": statement.digest}
+
+
+def _record_consent(home: Home, statement: Statement) -> None:
+    consent = {"version": statement.version, "digest": statement.digest, "accepted_at": wall_clock()}
+    write_private(home.path / CONSENT_FILE, json.dumps(consent).encode() + b"\n")
 
 
 def consent_record(home: Home) -> dict[str, object]:
@@ -80,5 +86,5 @@ def check_consent(home: Home) -> None:
     if accepted_digest(home) != load_statement().digest:
         raise UsageError(
             "The privacy statement of this version was not accepted",
-            "Run: peertransfer privacy consent --accept",
+            "Run: peertransfer init --accept-privacy",
         )

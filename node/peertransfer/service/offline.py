@@ -14,6 +14,7 @@ from peertransfer.membership.identity import peer_id_of_public_key, public_key_o
 from peertransfer.policy.describe import describe
 from peertransfer.policy.parse import parse_policy, parse_policy_octets
 from peertransfer.service.doctor import examine_home
+from peertransfer.service.get_report import described_transfer
 from peertransfer.service.networks import describe_network, swarm_key_text
 from peertransfer.service.sharing import described_link, described_own_shares
 from peertransfer.store.database import Database
@@ -22,6 +23,7 @@ from peertransfer.store.ledger import Ledger
 from peertransfer.store.links import Links
 from peertransfer.store.networks import Networks
 from peertransfer.store.shares import Shares
+from peertransfer.store.transfers import Transfers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -122,3 +124,12 @@ async def _export_psk(database: Database, ref: str) -> Answer:
 def doctor(home_path: Path) -> Answer:
     """Examine the home."""
     return {"checks": examine_home(home_path)}
+
+
+def transfers(home_path: Path) -> Answer:
+    """List what was being fetched."""
+    return _with_database(home_path, _transfers)
+
+
+async def _transfers(database: Database) -> Answer:
+    return {"transfers": [described_transfer(one) for one in await Transfers(database).list()]}
