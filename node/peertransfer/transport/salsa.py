@@ -18,7 +18,7 @@ import struct
 from typing import TYPE_CHECKING, Protocol
 
 from Crypto.Cipher import Salsa20
-from nacl import _sodium
+from nacl import _sodium  # noqa: PLC2701 - the shared object is the only way to its streaming XSalsa20
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,9 +80,9 @@ def sodium_function() -> Callable[..., int] | None:
         function = library.crypto_stream_xsalsa20_xor_ic
     except AttributeError:
         return None
-    function.argtypes = [
-        ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulonglong, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_char_p,
-    ]  # fmt: skip
+    target, source, size = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulonglong
+    nonce, block, key = ctypes.c_char_p, ctypes.c_uint64, ctypes.c_char_p
+    function.argtypes = [target, source, size, nonce, block, key]
     function.restype = ctypes.c_int
     return function
 

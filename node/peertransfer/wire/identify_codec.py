@@ -52,6 +52,15 @@ def encode_identify(
         return None
     if len({part.audience for part in parts}) > 1:
         raise LocalProtocolError("the parts of one identify answer are sealed for different peers")
+    octets = _message(addresses, protocols, agent).SerializeToString(deterministic=True)
+    return seal_frame(parts[0], encode_varint(len(octets)) + octets)
+
+
+def _message(
+    addresses: Disclosed[AddressesView, OnePeer] | None,
+    protocols: Disclosed[ProtocolsView, OnePeer] | None,
+    agent: Disclosed[AgentView, OnePeer] | None,
+) -> pb.Identify:
     message = pb.Identify()
     if addresses is not None:
         message.listen_addrs.extend(addresses.view.listen_addrs)
@@ -64,14 +73,7 @@ def encode_identify(
             message.agent_version = agent.view.agent_version
         if agent.view.protocol_version is not None:
             message.protocol_version = agent.view.protocol_version
-    octets = message.SerializeToString(deterministic=True)
-    head = encode_varint(len(octets)) + octets
-    if addresses is not None:
-        return seal_frame(addresses, head)
-    if protocols is not None:
-        return seal_frame(protocols, head)
-    assert agent is not None
-    return seal_frame(agent, head)
+    return message
 
 
 def decode_identify(octets: bytes) -> IdentifyMessage:
