@@ -48,7 +48,9 @@ class FileToSend:
     def leaves(self, indices) -> list[tuple[int, Verified]]:
         return [(index, self.leaf(index)) for index in indices]
 
-    def target(self, *path: str, entry: int = 0, executable: bool = False, overwrites: bool = False) -> Target:
+    def target(
+        self, *path: str, entry: int = 0, executable: bool = False, overwrites: bool = False
+    ) -> Target:
         return Target(entry, path, self.root, len(self.octets), executable, overwrites)
 
 
@@ -77,7 +79,9 @@ async def receiving(tmp_path: Path, **root_options):
     async with Database(tmp_path / "peertransfer.db") as database:
         transfers = Transfers(database)
         if not await transfers.list():
-            await transfers.begin(StoredTransfer(TRANSFER, "cid", "net", b"s" * 16, tmp_path / "dest", "t", 1))
+            await transfers.begin(
+                StoredTransfer(TRANSFER, "cid", "net", b"s" * 16, tmp_path / "dest", "t", 1)
+            )
         with DestinationRoot(tmp_path / "dest", **root_options) as root:
             yield Receiving(database, transfers, root, tmp_path / "dest")
 

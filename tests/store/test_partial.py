@@ -1,0 +1,391 @@
+"""Is nothing marked before it is on the disk, and nothing wrong under a final name?"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+import pytest
+import trio
+from store_kit import TRANSFER, everything_below, file_to_send, octets_of, receiving
+
+from peertransfer.content.bitmap import Bitmap
+from peertransfer.content.shape import CHUNK_SIZE
+from peertransfer.content.verified import Verified
+from peertransfer.errors import ClashError, ForgeryError, LocalProtocolError, SpaceError, StoreError
+from peertransfer.store import syscalls
+from peertransfer.store.partial import MAX_UNSYNCED, Target
+from peertransfer.store.placing import PARTIAL_FOLDER
+from peertransfer.store.transfers import Transfers
+
+FILE = file_to_send(octets_of(5 * CHUNK_SIZE + 9))
+LARGE = file_to_send(octets_of(20 * CHUNK_SIZE))
+
+
+@pytest.fixture
+async def here(tmp_path):
+    async with receiving(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Record the calls that must stand in a certain order."""
+    done: list[str] = []
+
+    def recorded(name, real):
+        def call(*args, **kwargs):
+            done.append(name)
+            return real(*args, **kwargs)
+
+        return call
+
+    async def mark(self, transfer_id, progress, real=Transfers.mark):
+        done.append("done" if all(each.is_done for each in progress.values()) else "bitmap")
+        await real(self, transfer_id, progress)
+
+    for name in ("pwrite", "fdatasync", "fsync"):
+        monkeypatch.setattr(os, name, recorded(name, getattr(os, name)))
+    monkeypatch.setattr(syscalls, "rename_noreplace", recorded("rename", syscalls.rename_noreplace))
+    monkeypatch.setattr(syscalls, "syncfs", recorded("syncfs", syscalls.syncfs))
+    monkeypatch.setattr(Transfers, "mark", mark)
+    return done
+
+
+async def marked(here, file=FILE, entry=0):
+    progress = await here.transfers.entry_progress(TRANSFER, entry)
+    if progress is None:
+        return None
+    bitmap = Bitmap(len(file.digests) // 32, progress.bitmap)
+    return [index for index in range(bitmap.count) if index in bitmap]
+
+
+async def test_a_file_is_put_together_from_leaves_in_any_order(here):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("d", "f.bin", executable=True), FILE.leaf_cid)
+        assert list(file.missing()) == [0, 1, 2, 3, 4, 5]
+        await file.write(FILE.leaves([5, 2]))
+        await file.write(FILE.leaves([0, 4, 3]))
+        assert list(file.missing()) == [1]
+        assert everything_below(here.path).keys() == {
+            PARTIAL_FOLDER,
+            f"{PARTIAL_FOLDER}/{TRANSFER}",
+            f"{PARTIAL_FOLDER}/{TRANSFER}/0",
+        }
+        await file.write(FILE.leaves([1]))
+        await file.finish()
+    assert everything_below(here.path) == {"d": None, "d/f.bin": FILE.octets}
+    assert stat.S_IMODE((here.path / "d" / "f.bin").stat().st_mode) == 0o755
+    assert (await here.transfers.entry_progress(TRANSFER, 0)).is_done
+
+
+async def test_the_folder_of_partial_files_is_private(here):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        await file.write(FILE.leaves([0]))
+        for path in (here.path / PARTIAL_FOLDER, here.path / PARTIAL_FOLDER / TRANSFER):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+async def test_octets_are_synced_before_they_are_marked_and_the_folder_before_done(here, steps):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        steps.clear()
+        await file.write(FILE.leaves([0, 1, 2]))
+        assert steps == ["pwrite"] * 3
+        await folder.sync()
+        assert steps == ["pwrite"] * 3 + ["fdatasync", "bitmap"]
+        steps.clear()
+        await file.write(FILE.leaves([3, 4, 5]))
+        await file.finish()
+        assert steps == ["pwrite"] * 3 + ["fsync", "bitmap", "rename", "fsync", "done"]
+
+
+async def test_at_most_8_mib_are_at_risk(here, steps):
+    async with here.folder() as folder:
+        file = await folder.open_file(LARGE.target("f"), LARGE.leaf_cid)
+        other = await folder.open_file(FILE.target("g", entry=1), FILE.leaf_cid)
+        for index in range(7):
+            await file.write(LARGE.leaves([index]))
+        await other.write(FILE.leaves([0]))
+        assert folder.unsynced == MAX_UNSYNCED
+        assert "bitmap" not in steps
+        await file.write(LARGE.leaves([7]))
+        assert folder.unsynced == CHUNK_SIZE
+        assert steps[-4:] == ["fdatasync", "fdatasync", "bitmap", "pwrite"]
+        assert await marked(here, LARGE) == list(range(7))
+        assert await marked(here, FILE, 1) == [0]
+        steps.clear()
+        await file.write(LARGE.leaves(range(8, 20)))
+        assert "fdatasync" in steps
+        assert folder.unsynced <= MAX_UNSYNCED
+
+
+async def test_leaving_cleanly_keeps_everything(here):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        await file.write(FILE.leaves([0, 3]))
+    assert await marked(here) == [0, 3]
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        assert list(file.missing()) == [1, 2, 4, 5]
+        await file.write(FILE.leaves([1, 2, 4, 5]))
+        await file.finish()
+    assert everything_below(here.path) == {"f": FILE.octets}
+
+
+async def test_cancelling_in_the_middle_keeps_everything(here):
+    with trio.CancelScope() as scope:
+        async with here.folder() as folder:
+            file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+            await file.write(FILE.leaves([0, 3]))
+            scope.cancel()
+            await trio.lowlevel.checkpoint()
+    assert await marked(here) == [0, 3]
+
+
+async def test_marked_leaves_are_read_back_before_they_are_believed(here):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        await file.write(FILE.leaves([0, 1, 2, 3]))
+    partial = here.path / PARTIAL_FOLDER / TRANSFER / "0"
+    with partial.open("r+b") as spoiled:
+        spoiled.seek(CHUNK_SIZE + 5)
+        spoiled.write(b"rot")
+        spoiled.truncate(3 * CHUNK_SIZE + 100)
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        assert list(file.missing()) == [1, 3, 4, 5]
+        await file.write(FILE.leaves([1, 3, 4, 5]))
+        await file.finish()
+    assert (here.path / "f").read_bytes() == FILE.octets
+
+
+async def test_a_clean_stop_can_be_trusted_without_reading_back(here, monkeypatch):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        await file.write(FILE.leaves([0, 1]))
+    monkeypatch.setattr("peertransfer.store.partial.read_full", lambda *args: pytest.fail("read back"))
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid, is_trusted=True)
+        assert list(file.missing()) == [2, 3, 4, 5]
+
+
+async def test_what_the_journal_says_of_other_octets_is_not_believed(here):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        await file.write(FILE.leaves([0]))
+    other = file_to_send(octets_of(5 * CHUNK_SIZE + 9, seed=1))
+    async with here.folder() as folder:
+        file = await folder.open_file(other.target("f"), other.leaf_cid, is_trusted=True)
+        assert list(file.missing()) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_a_journal_without_its_partial_file_begins_anew(here):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        await file.write(FILE.leaves([0]))
+    (here.path / PARTIAL_FOLDER / TRANSFER / "0").unlink()
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        assert len(list(file.missing())) == 6
+
+
+async def test_a_finished_file_that_was_deleted_is_fetched_again(here):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        await file.write(FILE.leaves(range(6)))
+        await file.finish()
+    (here.path / "f").unlink()
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        assert len(list(file.missing())) == 6
+
+
+async def test_only_verified_leaves_of_this_file_are_written(here, steps):
+    with pytest.raises(ForgeryError):
+        Verified(FILE.leaf_cid(0), memoryview(b""))
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        for index, leaf in ((1, FILE.leaf(0)), (6, FILE.leaf(5)), (-1, FILE.leaf(5)), (0, LARGE.leaf(1))):
+            with pytest.raises(LocalProtocolError):
+                await file.write([(index, leaf)])
+        assert "pwrite" not in steps
+        await file.write(FILE.leaves([0]))
+        with pytest.raises(LocalProtocolError, match="missing"):
+            await file.finish()
+    assert not (here.path / "f").exists()
+
+
+async def test_what_came_meanwhile_is_not_overwritten_and_nothing_is_lost(here):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        await file.write(FILE.leaves(range(6)))
+        (here.path / "f").write_bytes(b"mine")
+        with pytest.raises(ClashError):
+            await file.finish()
+    assert (here.path / "f").read_bytes() == b"mine"
+    assert await marked(here) == [0, 1, 2, 3, 4, 5]
+    (here.path / "f").unlink()
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        assert file.is_complete
+        await file.finish()
+    assert everything_below(here.path) == {"f": FILE.octets}
+
+
+async def test_a_file_is_replaced_in_one_step_where_that_was_asked_for(here):
+    (here.path / "f").write_bytes(b"mine")
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f", overwrites=True), FILE.leaf_cid)
+        await file.write(FILE.leaves(range(6)))
+        assert (here.path / "f").read_bytes() == b"mine"
+        await file.finish()
+    assert everything_below(here.path) == {"f": FILE.octets}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+async def test_a_full_disk_costs_nothing_that_was_synced(here, monkeypatch, number):
+    real = os.pwrite
+    room = [3 * CHUNK_SIZE]
+
+    def pwrite(fd, octets, offset):
+        count = min(len(octets), room[0])
+        if count == 0:
+            raise OSError(number, os.strerror(number))
+        room[0] -= count
+        return real(fd, octets[:count], offset)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        with pytest.raises(SpaceError):
+            await file.write(FILE.leaves(range(6)))
+    assert await marked(here) == [0, 1, 2]
+    monkeypatch.setattr(os, "pwrite", real)
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        assert list(file.missing()) == [3, 4, 5]
+        await file.write(FILE.leaves([3, 4, 5]))
+        await file.finish()
+    assert everything_below(here.path) == {"f": FILE.octets}
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "fsync"])
+async def test_a_failed_sync_is_never_told_as_success_nor_tried_again(here, monkeypatch, call):
+    real = getattr(os, call)
+    folder = here.folder()
+    file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+    await file.write(FILE.leaves(range(6)))
+    failures = []
+
+    def fail(fd):
+        failures.append(fd)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(StoreError, match="Input/output"):
+        await (folder.sync() if call == "fdatasync" else file.finish())
+    monkeypatch.setattr(os, call, real)
+    for again in (folder.sync, file.finish, lambda: file.write(FILE.leaves([0]))):
+        with pytest.raises(StoreError, match="disk failed"):
+            await again()
+    await folder.aclose()
+    assert len(failures) == 1
+    assert await marked(here) is None
+    assert not (here.path / "f").exists()
+
+
+@pytest.mark.parametrize("call", ["open", "pwrite", "fdatasync", "fsync", "fstat", "mkdir", "ftruncate"])
+@pytest.mark.parametrize("nth", range(1, 8))
+async def test_whichever_call_fails_the_next_run_ends_well(here, monkeypatch, call, nth):
+    real = getattr(os, call)
+    count = [0]
+
+    def fail(*args, **kwargs):
+        count[0] += 1
+        if count[0] == nth:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(os, call, fail)
+    try:
+        async with here.folder() as folder:
+            file = await folder.open_file(FILE.target("d", "f"), FILE.leaf_cid)
+            for index in list(file.missing()):
+                await file.write(FILE.leaves([index]))
+            await folder.sync()
+            await file.finish()
+    except StoreError:
+        pass
+    monkeypatch.setattr(os, call, real)
+    final = here.path / "d" / "f"
+    if not final.exists():
+        async with here.folder() as folder:
+            file = await folder.open_file(FILE.target("d", "f"), FILE.leaf_cid)
+            await file.write(FILE.leaves(list(file.missing())))
+            await file.finish()
+    assert final.read_bytes() == FILE.octets
+
+
+async def test_a_partial_folder_that_is_a_link_is_not_entered(here, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (here.path / PARTIAL_FOLDER).symlink_to(tmp_path / "outside")
+    with pytest.raises(StoreError):
+        here.folder()
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+async def test_a_partial_folder_that_others_can_enter_is_not_used(here):
+    (here.path / PARTIAL_FOLDER).mkdir()
+    (here.path / PARTIAL_FOLDER).chmod(0o777)
+    with pytest.raises(StoreError, match="somebody else"):
+        here.folder()
+
+
+async def test_a_partial_file_that_is_a_link_is_not_written_through(here, tmp_path):
+    (tmp_path / "victim").write_bytes(b"theirs")
+    async with here.folder() as folder:
+        (here.path / PARTIAL_FOLDER / TRANSFER / "0").symlink_to(tmp_path / "victim")
+        with pytest.raises(StoreError):
+            await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        (here.path / PARTIAL_FOLDER / TRANSFER / "0").unlink()
+    assert (tmp_path / "victim").read_bytes() == b"theirs"
+
+
+async def test_giving_up_removes_what_is_left_and_spares_other_transfers(here):
+    other = here.folder("ffff")
+    kept = await other.open_file(FILE.target("g"), FILE.leaf_cid)
+    folder = here.folder()
+    file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+    await file.write(FILE.leaves([0]))
+    await folder.aclose(discard=True)
+    await folder.aclose(discard=True)
+    assert set(everything_below(here.path)) == {
+        PARTIAL_FOLDER,
+        f"{PARTIAL_FOLDER}/ffff",
+        f"{PARTIAL_FOLDER}/ffff/0",
+    }
+    assert list(kept.missing()) == [0, 1, 2, 3, 4, 5]
+    await other.aclose(discard=True)
+    assert everything_below(here.path) == {}
+
+
+async def test_a_huge_claim_takes_no_room(here):
+    huge = Target(0, ("f",), LARGE.root, 1 << 46)
+    async with here.folder() as folder:
+        file = await folder.open_file(huge, LARGE.leaf_cid)
+        assert next(file.missing()) == 0
+        assert (here.path / PARTIAL_FOLDER / TRANSFER / "0").stat().st_blocks == 0
+
+
+async def test_writers_of_several_providers_do_not_hurt_each_other(here):
+    async with here.folder() as folder:
+        file = await folder.open_file(LARGE.target("f"), LARGE.leaf_cid)
+        async with trio.open_nursery() as nursery:
+            for index in range(20):
+                nursery.start_soon(file.write, LARGE.leaves([index]))
+                nursery.start_soon(file.write, LARGE.leaves([index]))
+        await file.finish()
+    assert (here.path / "f").read_bytes() == LARGE.octets
