@@ -149,7 +149,7 @@ def test_a_usage_error_is_an_object_with_json_wherever_that_stands(cli):
 
 
 @pytest.mark.parametrize(
-    "words", [("status",), ("peers",), ("transfers",), ("policy", "reload"), ("pause", "x")]
+    "words", [("status",), ("peers",), ("policy", "reload"), ("pause", "x")]
 )
 def test_a_command_that_needs_a_running_node_says_so(cli, words):
     outcome = cli(*words)
