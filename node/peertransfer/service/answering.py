@@ -187,7 +187,15 @@ class Answering:
             return None
         await self._stream.send(self._machine.send_grant(granted))
         return Answers(
-            self._stream, self._machine, self._door, share, link, asker, sealed_manifest, sealed_content
+            self._stream,
+            self._machine,
+            self._door,
+            share,
+            link,
+            asker,
+            sealed_manifest,
+            sealed_content,
+            self._shares.count_sent,
         )
 
     async def _send_catalogue(self, request_id: int) -> bool:

@@ -17,7 +17,7 @@ from peertransfer.wire.codes import RefusalCode
 from peertransfer.wire.messages import MAX_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from peertransfer.content.opening import HiddenSlot, OpenSlot
     from peertransfer.content.verified import Verified
@@ -55,6 +55,7 @@ class Answers:
         asker: Asker,
         manifest: Disclosed[ManifestView, OnePeer],
         content: Disclosed[ContentView, OnePeer],
+        count_sent: Callable[[int], None],
     ) -> None:
         self._stream = stream
         self._machine = machine
@@ -64,6 +65,7 @@ class Answers:
         self.asker = asker
         self._manifest = manifest
         self._content = content
+        self._count_sent = count_sent
         self._accounted = 0
         self.octets_sent = 0
         """Octets of leaves."""
@@ -165,12 +167,17 @@ class Answers:
             blocks = await self.share.blocks(batch, nodes=nodes)
             sent += len(batch)
             is_last = sent == len(places) or request_id in cancelled
-            await self._send_batch(request_id, batch, blocks, last=is_last)
             if not nodes:
-                self.octets_sent += sum(len(block.octets) for block in blocks)
+                self._count(sum(len(block.octets) for block in blocks))
+            await self._send_batch(request_id, batch, blocks, last=is_last)
             if is_last:
                 break
         return None
+
+    def _count(self, octets: int) -> None:
+        """Count before they go: of a stream that breaks, nobody knows how much the getter has."""
+        self.octets_sent += octets
+        self._count_sent(octets)
 
     async def _send_batch(
         self, request_id: int, batch: Sequence[Place], blocks: Sequence[Verified], *, last: bool

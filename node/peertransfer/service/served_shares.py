@@ -173,6 +173,10 @@ class ServedShares:
         self.octets_sent = 0
         """Payload octets of content since start."""
 
+    def count_sent(self, octets: int) -> None:
+        """Count content octets that are about to go to a getter."""
+        self.octets_sent += octets
+
     async def find(self, network_id: str, locator: bytes) -> LiveLink | None:
         """Return the link that a want names, live or not."""
         found = await self._links.find_link_by_locator(network_id, locator)
