@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from peertransfer.transport.multiaddrs import TcpAddr
 
-GREETING_SECONDS = 1.7
+GREETING_SECONDS = 1.5
 """A peer of the same private network greets by then; one without a key waits for us for ever."""
 STAGGER_SECONDS = 0.25
 """Between the starts of dials to several addresses of one peer (RFC 8305)."""
@@ -50,6 +50,8 @@ class Dialer:
         failures: list[PeertransferError] = []
         winner: list[TcpAddr] = []
         is_done = trio.Event()
+        if not addrs:
+            is_done.set()
         with trio.move_on_after(timeout_seconds):
             async with trio.open_nursery() as nursery:
 

@@ -127,11 +127,16 @@ class NetworkHost:
             ListenError: a port is taken, or an address is not this machine's.
         """
         async with contextlib.AsyncExitStack() as stack:
+            # Before any nursery is open, which would wrap a ListenError in a group.
+            listeners = [
+                await stack.enter_async_context(one)
+                for addr in self._wanted
+                for one in await self._listen(addr)
+            ]
             await stack.enter_async_context(self._library.run(listen_addrs=[]))
             nursery = await stack.enter_async_context(trio.open_nursery())
             stack.callback(nursery.cancel_scope.cancel)
-            for addr in self._wanted:
-                await self._listen(addr, nursery)
+            nursery.start_soon(self._accept_all, listeners)
             self._exit = stack.pop_all()
         return self
 
@@ -213,7 +218,7 @@ class NetworkHost:
 
     # --- listening ---------------------------------------------------------------------------------
 
-    async def _listen(self, addr: TcpAddr, nursery: trio.Nursery) -> None:
+    async def _listen(self, addr: TcpAddr) -> list[trio.SocketListener]:
         try:
             listeners = await trio.open_tcp_listeners(addr.port, host=addr.host)
         except OSError as exc:
@@ -228,7 +233,7 @@ class NetworkHost:
         for listener in listeners:
             port = listener.socket.getsockname()[1]
             self._bound.append(TcpAddr(addr.kind, addr.host, port))
-        nursery.start_soon(self._accept_all, listeners)
+        return list(listeners)
 
     async def _accept_all(self, listeners: Sequence[trio.SocketListener]) -> None:
         async with trio.open_nursery() as nursery:

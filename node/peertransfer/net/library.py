@@ -51,6 +51,7 @@ def make_library_host(seed: bytes) -> Any:
     )
     host._push_identify_to_all_peers = _push_nothing  # noqa: SLF001 - fact 18: there is no hook
     host._schedule_identify = _schedule_nothing  # noqa: SLF001 - ``NetworkHost.identify`` asks, when it is wanted
+    host.get_network().auto_connector.maybe_connect = _dial_nobody
     return host
 
 
@@ -83,3 +84,7 @@ async def _push_nothing() -> None:
 
 def _schedule_nothing(*_args: object, **_kwargs: object) -> None:
     """Stand for the library's own identify of every new peer."""
+
+
+async def _dial_nobody() -> None:
+    """Stand for the library's own dialling of whoever it knows, which no watermark turns off."""
