@@ -150,6 +150,8 @@ class Getting:
         self._running[run.transfer.transfer_id] = run
         run.root = await trio.to_thread.run_sync(DestinationRoot, root_path)
         surveyed = await survey(run.root, placements, run.mode)
+        if run.places:
+            run.places = tuple(surveyed[0].path)
         await trio.to_thread.run_sync(make_empty_folders, run.root, surveyed)
         missing = {one.placement.entry: one for one in surveyed if one.placement.root and not one.is_there}
         check_room(root_path, sum(one.placement.size or 0 for one in missing.values()), self._floor)
