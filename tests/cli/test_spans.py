@@ -14,7 +14,7 @@ NOW = 1_800_000_000
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("30m", 1_800), ("12h", 43_200), ("7d", 604_800), ("2w", 1_209_600), (" 7D ", 604_800)],
+    [("90s", 90), ("30m", 1_800), ("12h", 43_200), ("7d", 604_800), ("2w", 1_209_600), (" 7D ", 604_800)],
 )
 def test_a_span_counts_from_now(text, seconds):
     assert parse_expiry(text, NOW) == NOW + seconds

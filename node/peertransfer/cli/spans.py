@@ -10,8 +10,8 @@ import re
 
 from peertransfer.errors import UsageError
 
-_SPAN = re.compile(r"(\d{1,6})\s*([mhdw])")
-_UNIT_SECONDS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_SPAN = re.compile(r"(\d{1,6})\s*([smhdw])")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _HINT = "Write 30m, 12h, 7d, or a date such as 2027-01-31."
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _KIBI = 1_024
@@ -23,7 +23,7 @@ def parse_expiry(text: str, now: int) -> int:
     """Return when ``text`` is over, in Unix seconds.
 
     Args:
-        text: a span from now (``30m 12h 7d 2w``), or a date, which is included, in local time.
+        text: a span from now (``90s 30m 12h 7d 2w``), or a date, which is included, in local time.
         now: Unix seconds.
 
     Raises:
