@@ -5,13 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from peertransfer.content.cid import Cid, Codec, HashFunction
 from peertransfer.content.commitment import (
-    decode_value,
-    encode_value,
     hide,
     open_entry,
     open_share,
@@ -91,7 +87,7 @@ def test_a_changed_value_of_the_share_is_noticed(slot):
     one = item()
     manifest, _ = build_manifest(one)
     slots = list(share_opening(one).slots)
-    slots[slot] = dataclasses.replace(slots[slot], value=encode_value("other"))
+    slots[slot] = dataclasses.replace(slots[slot], value=b"\x03other")
     with pytest.raises(IntegrityError, match="digest"):
         open_share(ShareOpening(tuple(slots)), manifest.share_digest, BLAKE3)
 
@@ -145,64 +141,6 @@ def test_a_manifest_that_is_not_canonical_is_refused(spoil):
     octets = build_manifest(item(entry(0), entry(1)))[0].to_octets()
     with pytest.raises(IntegrityError):
         Manifest.parse(spoil(octets))
-
-
-VALUES = (
-    st.none()
-    | st.booleans()
-    | st.integers(0, 2**63)
-    | st.text()
-    | st.binary()
-    | st.lists(st.text()).map(tuple)
-)
-SLOT_OF = {
-    type(None): "size",
-    bool: "executable",
-    int: "size",
-    str: "name",
-    bytes: "content",
-    tuple: "labels",
-}
-
-
-@given(VALUES)
-def test_a_value_has_one_canonical_form(value):
-    octets = encode_value(value)
-    if len(octets) > 8192:
-        return
-    read = decode_value(SLOT_OF[type(value)], octets)
-    assert read == (tuple(sorted(value, key=str.encode)) if isinstance(value, tuple) else value)
-
-
-@given(st.sampled_from(ENTRY_SLOTS), st.binary(max_size=40))
-def test_octets_that_are_not_canonical_are_refused(slot, octets):
-    try:
-        value = decode_value(slot, octets)
-    except IntegrityError:
-        return
-    assert encode_value(value) == octets
-
-
-@pytest.mark.parametrize(
-    ("slot", "octets"),
-    [
-        ("size", b""),
-        ("size", b"\x02\x01"),
-        ("size", b"\x02" + b"\x01" * 9),
-        ("mtime", b"\x02\x80" + b"\x00" * 7),
-        ("executable", b"\x01\x02"),
-        ("name", b"\x03\xff"),
-        ("name", b"\x03" + b"a" * 9000),
-        ("size", b"\x03abc"),
-        ("labels", b"\x05\x00\x01b\x00\x01a"),
-        ("labels", b"\x05\x00\x09a"),
-        ("name", b"\x09"),
-        ("name", b"\x00\x00"),
-    ],
-)
-def test_a_value_of_another_type_or_form_is_refused(slot, octets):
-    with pytest.raises(IntegrityError):
-        decode_value(slot, octets)
 
 
 @pytest.mark.parametrize(("size", "expected"), [(0, 0), (1, 1), (2, 2), (3, 4), (1024, 1024), (1025, 2048)])
