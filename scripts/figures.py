@@ -8,6 +8,7 @@ figure is the median. Writes ``docs/figures.md`` and prints it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import statistics
@@ -87,10 +88,11 @@ def copy(source: Path, dest: Path) -> None:
     subprocess.run(["sync", str(dest)], check=True)
 
 
-def make_pair(folder: Path, name: str, *, has_psk: bool) -> Pair:
-    """Start two nodes, in one private network or in the open one."""
+def make_pair(folder: Path, name: str, ends: contextlib.ExitStack, *, has_psk: bool) -> Pair:
+    """Start two nodes, in one private network or in the open one, until ``ends``."""
     provider, getter = (Person(folder, f"{name}-{role}") for role in ("provider", "getter"))
     for one in (provider, getter):
+        ends.callback(one.stop)
         one.ask("init", "--accept-privacy")
         one.start()
     if not has_psk:
@@ -173,20 +175,17 @@ def main() -> int:
     parser.add_argument("--mebibytes", type=int, default=1024, help="size of the large file")
     parser.add_argument("--dry", action="store_true", help="print only")
     chosen = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="peertransfer-figures-"))
-    pairs: dict[str, Pair] = {}
-    try:
-        pairs["with a PSK"] = make_pair(folder, "keyed", has_psk=True)
-        pairs["without a PSK"] = make_pair(folder, "plain", has_psk=False)
+    with contextlib.ExitStack() as ends:
+        folder = Path(tempfile.mkdtemp(prefix="peertransfer-figures-"))
+        ends.callback(shutil.rmtree, folder, ignore_errors=True)
+        pairs = {
+            "with a PSK": make_pair(folder, "keyed", ends, has_psk=True),
+            "without a PSK": make_pair(folder, "plain", ends, has_psk=False),
+        }
         time.sleep(IDLE_SECONDS)
         idle = memory(pairs["with a PSK"].provider, "VmRSS")
         measured = measure(folder, pairs, chosen.mebibytes * MIB, chosen.rounds)
         measured.idle_octets = idle
-    finally:
-        for pair in pairs.values():
-            pair.provider.stop()
-            pair.getter.stop()
-        shutil.rmtree(folder, ignore_errors=True)
     document = report(table(measured, chosen.mebibytes * MIB), chosen.rounds)
     print(document)
     if not chosen.dry:
