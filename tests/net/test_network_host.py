@@ -3,7 +3,7 @@
 import socket
 import statistics
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -203,13 +203,25 @@ async def test_idle_sockets_from_one_address_are_hung_up_on_over_the_bound():
         ]
         one_more = await trio.open_tcp_stream("127.0.0.1", near.listen_port)
         with trio.fail_after(UPGRADE_SECONDS / 2):
-            try:
+            with suppress(trio.BrokenResourceError):
                 while await one_more.receive_some(1000):
                     pass
-            except trio.BrokenResourceError:
-                pass
         for stream in (*idle, one_more):
             await trio.aclose_forcefully(stream)
+
+
+@pytest.mark.parametrize("length", [b"\xff\xff\x7f", b"\x80\x80\x80\x80\x80\x20", b"\xff" * 9 + b"\x01"])
+async def test_an_over_long_first_message_is_hung_up_on_and_hurts_nobody_else(length):
+    async with two_hosts() as (near, far):
+        rude = await trio.open_tcp_stream("127.0.0.1", far.listen_port)
+        with trio.fail_after(UPGRADE_SECONDS / 2):
+            await rude.send_all(length)
+            with suppress(trio.BrokenResourceError):
+                while await rude.receive_some(1000):
+                    pass
+            await near.connect(far.listen_addrs)
+        await trio.aclose_forcefully(rude)
+        assert far.is_connected(near.peer_id)
 
 
 # --- streams -------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import trio
+from libp2p.io.exceptions import IOException
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.raw_connection import RawConnection
 
@@ -27,9 +28,35 @@ STAGGER_SECONDS = 0.25
 """Between the starts of dials to several addresses of one peer (RFC 8305)."""
 
 
+MAX_READ = 1 << 16
+"""Octets asked of a socket at once: a Noise message is shorter, and so is all that comes before it."""
+
+
+class BoundedStream(TrioTCPStream):
+    """A socket for the library, which asks it for whatever length a stranger announced.
+
+    The library gives up on a message that comes in more than 100 pieces, so that pieces are joined here.
+    """
+
+    async def read(self, n: int | None = None) -> bytes:
+        """Read ``n`` octets, fewer where the connection ends; without ``n``, what is there.
+
+        Raises:
+            IOException: ``n`` is more than any honest message has; nothing was allocated.
+        """
+        if n is None:
+            return await super().read()
+        if n > MAX_READ:
+            raise IOException("the peer announced an over-long message")
+        octets = await super().read(n)
+        while octets and len(octets) < n and (more := await super().read(n - len(octets))):
+            octets += more
+        return octets
+
+
 def raw_connection(socket: trio.SocketStream, psk: bytes | None, *, is_initiator: bool) -> RawConnection:
     """Wrap a socket as the library wants it, with the private network's cipher where there is one."""
-    raw = RawConnection(TrioTCPStream(socket), is_initiator)
+    raw = RawConnection(BoundedStream(socket), is_initiator)
     return raw if psk is None else PnetConnection(raw, psk)
 
 
