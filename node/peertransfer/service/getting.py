@@ -142,10 +142,9 @@ class Getting:
         run.share = share
         run.chosen = tuple(select_entries(share.entries, run.selected))
         root_path, placements = await self._placements(run, share)
-        if root_path.parent != root_path and not root_path.parent.is_dir():
-            raise UsageError(
-                f"There is no folder {root_path.parent}", "Make it first, or choose another place."
-            )
+        folder = root_path if run.places else root_path.parent
+        if not folder.is_dir():
+            raise UsageError(f"There is no folder {folder}", "Make it first, or choose another place.")
         run.transfer = await self._begin(run, share, root_path, addrs)
         self._running[run.transfer.transfer_id] = run
         run.root = await trio.to_thread.run_sync(DestinationRoot, root_path)
