@@ -1,0 +1,139 @@
+"""Input that is wrong: one line that says how to mend it, the exit code, and nothing lost that was there."""
+
+import os
+
+import pytest
+from process_kit import octets, people, refused
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module")
+def busy(pair):
+    """Return a node that has an open host, and its TCP port."""
+    path = pair[0].folder / "anything"
+    path.write_bytes(octets(10))
+    pair[0].ask("share", path, "--network", "open")
+    return pair[0], pair[0].address().split("/")[4]
+
+
+@pytest.fixture
+def carol():
+    """Return somebody with a home of her own and no node."""
+    with people("carol") as (person,):
+        yield person
+
+
+def networks(person):
+    """Return the networks that a node is in, but the open one."""
+    return [one for one in person.ask("network", "list")["networks"] if one["network_id"] != "open"]
+
+
+def test_a_missing_path_is_named(pair):
+    path = pair[0].folder / "is not there"
+    assert str(path) in refused(pair[0].command("share", path), 1)
+
+
+def test_a_path_through_a_file_is_named(pair):
+    (pair[0].folder / "plain").write_bytes(b"x")
+    assert "plain/below" in refused(pair[0].command("share", pair[0].folder / "plain" / "below"), 1)
+
+
+def test_a_pipe_is_no_file(pair):
+    os.mkfifo(pair[0].folder / "pipe")
+    assert "pipe" in refused(pair[0].command("share", pair[0].folder / "pipe"), 1)
+
+
+def test_a_pipe_in_a_folder_is_listed_and_does_not_hang(pair):
+    folder = pair[0].folder / "with a pipe"
+    folder.mkdir()
+    (folder / "file").write_bytes(b"x")
+    os.mkfifo(folder / "pipe")
+    answer = pair[0].ask("share", folder)
+    assert (answer["files"], len(answer["skipped"])) == (1, 1)
+    assert "pipe" in str(answer["skipped"])
+
+
+def test_a_destination_below_a_folder_that_is_missing(pair):
+    path = pair[0].folder / "behind"
+    path.write_bytes(octets(100))
+    link = pair[0].ask("share", path)["link"]
+    dest = pair[1].folder / "no such folder" / "file"
+    assert str(dest.parent) in refused(pair[1].command("get", "-", dest, text=link), 2)
+    assert not dest.parent.exists()
+
+
+def test_a_malformed_address_is_a_usage_error(pair):
+    path = pair[0].folder / "addressed"
+    path.write_bytes(octets(100))
+    link = pair[0].ask("share", path)["link"]
+    refused(pair[1].command("get", "-", pair[1].folder / "no", "--from", "/nowhere/1", text=link), 2)
+
+
+def test_a_second_node_on_the_same_home_is_refused(pair):
+    assert "node runs" in refused(pair[0].command("run"), 1)
+    assert pair[0].ask("status")["state"] == "running"
+
+
+def test_a_port_in_use_is_named(busy, carol):
+    carol.start()
+    carol.ask("network", "create", "hers")
+    carol.stop()
+    done = carol.command("run", "--listen", f"/ip4/127.0.0.1/tcp/{busy[1]}")
+    assert busy[1] in refused(done, 1)
+    carol.start()
+    assert len(carol.ready["hosts"]) == 1
+
+
+def test_a_home_with_wide_modes_is_refused(carol):
+    carol.home.chmod(0o755)
+    for words in (["run"], ["ls"], ["status"]):
+        assert "chmod 700" in refused(carol.command(*words), 1)
+    carol.home.chmod(0o700)
+    (carol.home / "peertransfer.db").chmod(0o644)
+    assert "chmod 600" in refused(carol.command("run"), 1)
+
+
+def test_a_damaged_database_is_named_and_left_alone(carol):
+    carol.start()
+    carol.stop()
+    path = carol.home / "peertransfer.db"
+    damaged = b"not a database!!" + path.read_bytes()[16:]
+    path.write_bytes(damaged)
+    for words in (["run"], ["share", str(carol.log)]):
+        assert str(path) in refused(carol.command(*words), 1)
+        assert path.read_bytes() == damaged
+
+
+def test_a_network_key_of_the_wrong_length_is_refused(pair):
+    key = pair[0].folder / "short.key"
+    key.write_text("/key/swarm/psk/1.0.0/\n/base16/\n" + "a1b2" * 5 + "\n")
+    assert "32" in refused(pair[0].command("network", "join", "--name", "n", "--psk", key), 2)
+    assert networks(pair[0]) == []
+
+
+def test_something_else_is_no_invite(pair):
+    refused(pair[0].command("network", "join", "-", text="ptinvite:nothing"), 2)
+    assert networks(pair[0]) == []
+
+
+def test_a_mistake_in_the_policy_is_named_by_file_line_and_nearest_word(carol):
+    path = carol.home / "policy.toml"
+    good = path.read_text()
+    wrong = good.rstrip("\n") + '\n\n[[rule]]\nname = "mine"\nitms = ["*"]\n'
+    path.write_text(wrong)
+    line = f"policy.toml:{len(wrong.splitlines())}"
+    for words in (["policy", "check", str(path)], ["run"]):
+        said = refused(carol.command(*words), 2)
+        assert line in said
+        assert "items" in said
+    path.write_text(good)
+    carol.start()
+    path.write_text(wrong)
+    assert line in refused(carol.command("policy", "reload"), 2)
+    assert carol.ask("status")["state"] == "running"
+
+
+def test_an_unknown_command_and_a_missing_node_have_one_line(carol):
+    refused(carol.command("obtain"), 2)
+    refused(carol.command("peers"), 1)
