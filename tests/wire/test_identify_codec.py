@@ -77,7 +77,7 @@ def test_a_view_whose_fields_were_all_withheld_says_nothing():
     assert octets_of(encode_identify(addresses(), protocols(), agent())) == b""
 
 
-def test_no_public_key_and_no_signed_record_is_ever_sent():
+def test_no_signed_record_is_ever_sent_and_a_key_only_where_it_is_given():
     frame = encode_identify(addresses(b"one", observed=b"seen"), protocols("/a"), agent("pt", "p"))
     sent = {field.name for field, _ in pb.Identify.FromString(octets_of(frame)).ListFields()}
     assert sent == {"listen_addrs", "observed_addr", "protocols", "agent_version", "protocol_version"}

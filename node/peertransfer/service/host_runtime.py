@@ -121,4 +121,5 @@ class HostRuntime:
             peer_id=peer_id,
             now=now,
         )
-        return encode_identify(addresses, protocols)
+        # An Ed25519 peer ID is an identity multihash: behind its two octets is the public key.
+        return encode_identify(addresses, protocols, public_key=self.host.peer_id_bytes[2:])

@@ -1,6 +1,7 @@
 """Identify: what was let out of addresses, protocols and agent, and what a peer says of itself.
 
-It sends no public key and no signed record. Spec: https://github.com/libp2p/specs/tree/master/identify
+It sends no signed record. The public key rides along where it is given, because js-libp2p
+reads no answer without it; it says nothing that the peer ID does not. Spec: https://github.com/libp2p/specs/tree/master/identify
 """
 
 from __future__ import annotations
@@ -41,8 +42,16 @@ def encode_identify(
     addresses: Disclosed[AddressesView, OnePeer] | None,
     protocols: Disclosed[ProtocolsView, OnePeer] | None,
     agent: Disclosed[AgentView, OnePeer] | None = None,
+    *,
+    public_key: bytes = b"",
 ) -> SealedFrame | None:
     """Encode what was let out for one peer; ``None`` where nothing was.
+
+    Args:
+        addresses: where this host listens.
+        protocols: what it speaks.
+        agent: what it calls itself.
+        public_key: libp2p's PublicKey message of this host, the very octets inside its peer ID.
 
     Raises:
         LocalProtocolError: the parts are sealed for different peers.
@@ -52,7 +61,10 @@ def encode_identify(
         return None
     if len({part.audience for part in parts}) > 1:
         raise LocalProtocolError("the parts of one identify answer are sealed for different peers")
-    octets = _message(addresses, protocols, agent).SerializeToString(deterministic=True)
+    message = _message(addresses, protocols, agent)
+    if public_key:
+        message.public_key = public_key
+    octets = message.SerializeToString(deterministic=True)
     return seal_frame(parts[0], encode_varint(len(octets)) + octets)
 
 

@@ -34,7 +34,7 @@ class Identify(_message.Message):
     AGENT_VERSION_FIELD_NUMBER: _builtins.int
     SIGNED_PEER_RECORD_FIELD_NUMBER: _builtins.int
     public_key: _builtins.bytes
-    """Never set by this node: the peer ID carries the key."""
+    """The key inside the peer ID, again: js-libp2p reads no answer without it."""
     observed_addr: _builtins.bytes
     """Binary multiaddr. View: addresses (observed_addr)."""
     protocol_version: _builtins.str
