@@ -1,7 +1,6 @@
 """The socket below the library: long lengths are refused, and pieces are joined."""
 
 import pytest
-import trio
 import trio.testing
 from libp2p.io.exceptions import IOException
 from libp2p.io.utils import read_exactly

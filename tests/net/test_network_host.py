@@ -4,6 +4,7 @@ import socket
 import statistics
 import time
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 import trio
@@ -222,6 +223,85 @@ async def test_an_over_long_first_message_is_hung_up_on_and_hurts_nobody_else(le
             await near.connect(far.listen_addrs)
         await trio.aclose_forcefully(rude)
         assert far.is_connected(near.peer_id)
+
+
+GREETING = b"\x13/multistream/1.0.0\n"
+HOSTILE = [
+    b"",
+    b"\x00",
+    b"\x01\n",
+    b"\x01x",
+    b"\x02\xff\n",
+    b"GET / HTTP/1.1\r\n\r\n",
+    GREETING + b"\x00",
+    GREETING + b"\x03\xff\xfe\n",
+    GREETING + b"\x05/tls\n" * 3,
+    GREETING + b"\x07/noise\n",
+    GREETING + b"\x07/noise\n" + b"\x00\x00",
+    GREETING + b"\x07/noise\n" + b"\x00\x20" + bytes(32) + b"\x00\x60" + bytes(96),
+    GREETING + b"\x07/noise\n" + b"\x00\x20" + b"\x07" * 32 + b"\x00\x60" + b"\xff" * 96,
+    GREETING + b"\x07/noise\n" + b"\x00\x60" + b"\xff" * 96,
+    GREETING + b"\x07/noise\n" + b"\xff\xff" + b"\xff" * 65535,
+]
+
+
+@pytest.mark.parametrize("octets", HOSTILE, ids=range(len(HOSTILE)))
+async def test_a_stranger_that_says_garbage_hurts_nobody_else(octets):
+    async with two_hosts() as (near, far):
+        rude = await trio.open_tcp_stream("127.0.0.1", far.listen_port)
+        with trio.fail_after(UPGRADE_SECONDS + 2):
+            with suppress(trio.BrokenResourceError):
+                await rude.send_all(octets)
+                await rude.send_eof()
+                while await rude.receive_some(1000):
+                    pass
+            await near.connect(far.listen_addrs)
+        await trio.aclose_forcefully(rude)
+        assert far.is_connected(near.peer_id)
+
+
+@pytest.mark.parametrize("psk", [None, PSK], ids=["open", "private"])
+@pytest.mark.parametrize("octets", HOSTILE, ids=range(len(HOSTILE)))
+async def test_a_dialled_address_that_says_garbage_is_a_failed_dial(octets, psk, nursery):
+    async def say(stream):
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(octets)
+            await stream.send_eof()
+            while await stream.receive_some(1000):
+                pass
+
+    (listener,) = await nursery.start(partial(trio.serve_tcp, say, 0, host="127.0.0.1"))
+    async with host_of(1, psk) as near:
+        addr = f"/ip4/127.0.0.1/tcp/{listener.socket.getsockname()[1]}"
+        with trio.fail_after(5), pytest.raises((DialError, NetworkKeyError)):
+            await near.connect([addr], host_of(3).peer_id)
+    nursery.cancel_scope.cancel()
+
+
+YAMUX_GARBAGE = [
+    b"\xff" * 12,
+    bytes(12),
+    b"\x00\x00\x00\x01\x00\x00\x00\x01\xff\xff\xff\xff",
+    b"\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x05\x04\xff\xff\xff\xff",
+    b"\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x06" + b"\x80\x80\x80\x80\x80\x20",
+    b"\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x03" + b"\x02\xff\n",
+    b"\x00\x01\x00\x09\x00\x00\x00\x01\x00\x00\x00\x00",
+    b"\x00\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00\x07",
+]
+
+
+@pytest.mark.parametrize("octets", YAMUX_GARBAGE, ids=range(len(YAMUX_GARBAGE)))
+async def test_a_peer_that_says_garbage_above_noise_hurts_nobody_else(octets):
+    async with two_hosts() as (near, far), host_of(3) as rude:
+        await rude.connect(far.listen_addrs)
+        (conn,) = rude._swarm.get_connections(rude._swarm.get_connections()[0].muxed_conn.peer_id)
+        await conn.muxed_conn.secured_conn.write(octets)
+        with trio.fail_after(3):
+            await near.connect(far.listen_addrs)
+            far.set_handler(ECHO, echo)
+            stream = await near.open_stream(far.peer_id, ECHO)
+            await stream.send(frame_for(Anyone(), b"still here"))
+            assert await stream.receive() == b"still here"
 
 
 # --- streams -------------------------------------------------------------------------------------

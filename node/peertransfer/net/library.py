@@ -7,6 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import trio
+from cryptography.exceptions import InvalidTag
+from google.protobuf.message import DecodeError
 from libp2p import new_host
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
@@ -20,6 +22,13 @@ from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as NoiseTransport
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.stream_muxer.yamux.yamux import Yamux
+from noise.exceptions import (
+    NoiseHandshakeError,
+    NoiseInvalidMessage,
+    NoiseMaxNonceError,
+    NoiseValidationError,
+    NoiseValueError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +38,18 @@ log = logging.getLogger("peertransfer.net")
 MAX_CONNECTIONS = 512
 MAX_CONNECTIONS_PER_PEER = 2
 UPGRADE_SECONDS = 5.0
+
+UPGRADE_ERRORS = (
+    *(BaseLibp2pError, PeerStoreError, IOException, OSError, EOFError),
+    *(trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError, trio.TooSlowError),
+    *(InvalidTag, NoiseHandshakeError, NoiseInvalidMessage, NoiseMaxNonceError, NoiseValidationError),
+    *(NoiseValueError, DecodeError),
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError),
+)
+"""All that a stranger's octets have the library raise: it lets Noise's errors and its own slips through.
+
+One that got further would end the node.
+"""
 
 
 def make_library_host(seed: bytes) -> Any:
@@ -65,16 +86,7 @@ def connection_errors() -> Iterator[None]:
     """Note and drop whatever ends a connection or an upgrade; the caller sees that it is not there."""
     try:
         yield
-    except (
-        BaseLibp2pError,
-        PeerStoreError,
-        IOException,
-        OSError,
-        ValueError,
-        trio.BrokenResourceError,
-    ) as exc:
-        log.debug("connection_failed", extra={"reason": type(exc).__name__})
-    except (trio.ClosedResourceError, trio.TooSlowError) as exc:
+    except UPGRADE_ERRORS as exc:
         log.debug("connection_failed", extra={"reason": type(exc).__name__})
 
 
