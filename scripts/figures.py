@@ -154,16 +154,19 @@ def table(measured: Measured, size: int) -> str:
     return "\n".join(["| what | median |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in rows)])
 
 
-def report(shown: str, rounds: int) -> str:
+def head() -> str:
+    """Return the commit that is measured."""
+    line = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def report(shown: str, commit: str, rounds: int, load: float) -> str:
     """Return the document."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
     return (
         "# Figures\n\n"
         f"Measured by `make figures` on {time.strftime('%Y-%m-%d')} at commit {commit}: "
         f"{os.cpu_count()} cores, two nodes on one machine over loopback, disk to disk, "
-        f"{rounds} interleaved rounds.\n\n"
+        f"{rounds} interleaved rounds; load average at the end {load:.1f}, the nodes' own included.\n\n"
         f"{shown}\n"
     )
 
@@ -175,6 +178,7 @@ def main() -> int:
     parser.add_argument("--mebibytes", type=int, default=1024, help="size of the large file")
     parser.add_argument("--dry", action="store_true", help="print only")
     chosen = parser.parse_args()
+    commit = head()
     with contextlib.ExitStack() as ends:
         folder = Path(tempfile.mkdtemp(prefix="peertransfer-figures-"))
         ends.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -186,7 +190,7 @@ def main() -> int:
         idle = memory(pairs["with a PSK"].provider, "VmRSS")
         measured = measure(folder, pairs, chosen.mebibytes * MIB, chosen.rounds)
         measured.idle_octets = idle
-    document = report(table(measured, chosen.mebibytes * MIB), chosen.rounds)
+    document = report(table(measured, chosen.mebibytes * MIB), commit, chosen.rounds, os.getloadavg()[0])
     print(document)
     if not chosen.dry:
         REPORT.write_text(document)
