@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from peertransfer.service.loading import RemoteShare
     from peertransfer.store.deliveries import Bans
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 13.0
 """Without a provider that sends for so long, ``get`` says why and ends."""
 LOOK_SECONDS = 5.0
 """Between two look-ups while no provider sends."""
