@@ -128,7 +128,7 @@ class Dialer:
         finally:
             if not is_upgraded:
                 await trio.aclose_forcefully(socket)
-        if isinstance(raw, PnetConnection) and raw.is_foreign:
+        if isinstance(raw, PnetConnection) and not raw.is_greeted:
             raise NetworkKeyError(
                 "The peer holds another network key, or refused ours",
                 "Check that both sides use the same swarm.key or invite.",

@@ -18,6 +18,7 @@ from libp2p.io.exceptions import IOException
 from libp2p.network.config import ConnectionConfig
 from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStoreError
+from libp2p.protocol_muxer.exceptions import MultiselectError
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as NoiseTransport
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
@@ -31,7 +32,7 @@ from noise.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
 log = logging.getLogger("peertransfer.net")
 
@@ -73,7 +74,23 @@ def make_library_host(seed: bytes) -> Any:
     host._push_identify_to_all_peers = _push_nothing  # noqa: SLF001 - fact 18: there is no hook
     host._schedule_identify = _schedule_nothing  # noqa: SLF001 - ``NetworkHost.identify`` asks, when it is wanted
     host.get_network().auto_connector.maybe_connect = _dial_nobody
+    host.multiselect.negotiate = _guarded(host.multiselect.negotiate)
     return host
+
+
+def _guarded(negotiate: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Have garbage in a stream's first message reset that stream; the library lets it end the host."""
+
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            protocol, handler = await negotiate(*args, **kwargs)
+        except UPGRADE_ERRORS as exc:
+            raise MultiselectError("the peer negotiates no protocol") from exc
+        if protocol is None:
+            raise MultiselectError("the peer negotiates no protocol")
+        return protocol, handler
+
+    return guarded
 
 
 def peer_id_of(text: str) -> Any:
