@@ -96,6 +96,8 @@ async def test_js_dials_the_node_by_noise_and_yamux_and_is_answered_each_ping(ne
 async def test_identify_tells_js_what_it_needs_and_nothing_of_the_program(network):
     async with network.run_node() as host, network.start_js() as js:
         await js.ask("dial", addr=host["listen_addrs"][0])
+        # js asks by itself first, and allows one such stream at a time.
+        await eventually(lambda: js.ask("table"))
         said = await js.ask("identify", peer_id=host["peer_id"])
         assert f"{said['listen_addrs'][0]}/p2p/{host['peer_id']}" in host["listen_addrs"]
         assert {network.kad, EXCHANGE_PROTOCOL} <= set(said["protocols"])
