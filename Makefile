@@ -37,7 +37,7 @@ quick: $(STAMP) ## what a person runs between edits: unit tests without hosts an
 
 .PHONY: test
 test: $(STAMP) ## all tests that need no other language
-	$(BIN)/python -m pytest -q -m "not interop" $(TESTS)
+	$(BIN)/python -m pytest -q -n 2 -m "not interop" $(TESTS)
 
 .PHONY: cover
 cover: $(STAMP) ## branch coverage; the pure rooms have no excuse

@@ -148,9 +148,7 @@ def test_a_usage_error_is_an_object_with_json_wherever_that_stands(cli):
     assert cli("--json", "get").document["error"]["code"] == "usage"
 
 
-@pytest.mark.parametrize(
-    "words", [("status",), ("peers",), ("policy", "reload"), ("pause", "x")]
-)
+@pytest.mark.parametrize("words", [("status",), ("peers",), ("policy", "reload"), ("pause", "x")])
 def test_a_command_that_needs_a_running_node_says_so(cli, words):
     outcome = cli(*words)
     assert outcome.code == 1
