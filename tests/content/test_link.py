@@ -1,4 +1,4 @@
-"""CIDs, links, locators, proofs and bitmaps."""
+"""CIDs, links, locators and proofs."""
 
 import dataclasses
 
@@ -6,14 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peertransfer.content.bitmap import Bitmap
 from peertransfer.content.cid import Cid, Codec, HashFunction
 from peertransfer.content.link import Link
 from peertransfer.content.locator import locator, locator_multihash
 from peertransfer.content.proof import Role, Transcript, check_proof, prove
 from peertransfer.content.unforgeable import Unforgeable
 from peertransfer.content.verified import Verified, verify
-from peertransfer.errors import ForgeryError, IntegrityError, RemoteProtocolError, UsageError
+from peertransfer.errors import ForgeryError, IntegrityError, UsageError
 
 BLAKE3 = HashFunction.BLAKE3
 CID = Cid.of(Codec.RAW, BLAKE3, b"manifest")
@@ -120,27 +119,39 @@ def test_a_proof_holds_for_its_role_and_transcript_only():
 
 
 def test_parts_of_a_proof_can_not_be_moved_from_one_to_the_next():
-    moved = dataclasses.replace(TRANSCRIPT, getter_peer=b"getterp", provider_peer=b"rovider")
+    moved = dataclasses.replace(TRANSCRIPT, getter_peer=b"gette", provider_peer=b"rprovider")
     assert prove(SECRET, Role.GETTER, moved) != prove(SECRET, Role.GETTER, TRANSCRIPT)
 
 
-@given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1)))))
-def test_a_bitmap_is_the_set_that_was_put_in(case):
-    count, members = case
-    bitmap = Bitmap(count)
-    for index in members:
-        bitmap.add(index)
-    again = Bitmap(count, bitmap.to_octets())
-    assert {index for index in range(count) if index in again} == members
-    assert list(again.missing()) == sorted(set(range(count)) - members)
-    assert len(again) == len(members)
-    assert again.is_full == (len(members) == count)
-    for index in members:
-        again.discard(index)
-    assert len(again) == 0
+def chain(error):
+    """Return all that an error's report could hold, causes and contexts included."""
+    while error is not None:
+        yield f"{error!r} {error} {getattr(error, 'hint', '')}"
+        error = error.__cause__ or error.__context__
 
 
-@pytest.mark.parametrize("octets", [b"", b"\0\0\0", b"\0\x04"])
-def test_a_bitmap_of_another_length_is_refused(octets):
-    with pytest.raises(RemoteProtocolError):
-        Bitmap(10, octets)
+@pytest.mark.parametrize(
+    "add", ["&s=AAEC", "&n=other", "&a=noslash", "&a=/ip4", "&a=/ip4/1.2.3.4%0a", "&;", "&b"]
+)
+def test_a_link_with_a_second_secret_or_no_multiaddr_is_refused(add):
+    with pytest.raises(UsageError) as caught:
+        Link.parse(f"{LINK}{add}")
+    assert "AAEC" not in " ".join(chain(caught.value))
+
+
+@pytest.mark.parametrize("cut", range(0, str(LINK).index("&a=") - 1, 3))
+def test_no_error_holds_the_link_not_even_as_its_context(cut):
+    with pytest.raises(UsageError) as caught:
+        Link.parse(str(LINK)[:cut])
+    (report,) = chain(caught.value)
+    assert "AAEC" not in report
+    assert "bafkr" not in report
+
+
+def test_a_field_of_a_later_version_is_left_alone():
+    assert Link.parse(f"{LINK}&later=1") == LINK
+
+
+@given(st.lists(st.sampled_from([CID, *(Cid.of(c, f, b"x") for c in Codec for f in HashFunction)])))
+def test_cids_are_ordered_by_their_octets(cids):
+    assert [cid.to_bytes() for cid in sorted(cids)] == sorted(cid.to_bytes() for cid in cids)

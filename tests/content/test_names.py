@@ -50,10 +50,14 @@ def test_a_folder_is_split_and_each_name_is_judged():
 def test_no_text_reaches_a_terminal_unescaped(text):
     shown = display(text)
     assert all(character.isprintable() or character in "\u200c\u200d" for character in shown)
+    assert len(shown) <= 201
 
 
 def test_a_long_text_is_cut_visibly():
     assert display("x" * 500) == "x" * 200 + "…"
+    assert display("\x1b" * 500) == "\\x1b" * 50 + "…"
+    assert display("ab\x1bc", 4) == "ab…"
+    assert display("abcd", 4) == "abcd"
     assert display("a\x1b]8;;evil\x07b") == "a\\x1b]8;;evil\\x07b"
 
 
