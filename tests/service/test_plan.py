@@ -38,7 +38,7 @@ def test_a_hostile_entry_is_refused(values):
 
 @pytest.mark.parametrize(
     "paths",
-    [("a", "a"), ("a", "A"), ("é", "e\u0301"), ("a", "a/b"), ("A/b", "a/c"), ("x/é/1", "x/e\u0301/2")],
+    [("a", "a"), ("a", "a/b"), ("x/y", "x/y/z")],
 )
 def test_twins_are_refused_before_anything_is_fetched(paths):
     with pytest.raises(RemoteProtocolError):
@@ -47,7 +47,9 @@ def test_twins_are_refused_before_anything_is_fetched(paths):
 
 def test_an_ordinary_tree_has_no_twins():
     folder = remote_entry(9, {"kind": "folder", "name": "leer", "folder": "a"})
-    check_twins([entry("a/b"), entry("a/c"), entry("b/a/b"), folder])
+    check_twins(
+        [entry("a/b"), entry("a/c"), entry("b/a/b"), entry("A/b"), entry("é"), entry("e\u0301"), folder]
+    )
 
 
 def test_globs_select_and_nothing_selected_is_an_error():

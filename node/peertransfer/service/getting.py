@@ -14,7 +14,7 @@ import trio
 from peertransfer.content.cid import Cid
 from peertransfer.content.link import SCHEME, Link
 from peertransfer.content.locator import locator
-from peertransfer.content.names import check_segment
+from peertransfer.content.names import check_segment, display
 from peertransfer.errors import CancelledTransferError, NotFoundError, RemoteProtocolError, UsageError
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.fetch_queue import Target
@@ -99,6 +99,12 @@ class Getting:
         Raises:
             PeertransferError: see CLI.md for the exit code of each.
         """
+        nameless = next((addr for addr in from_addrs if "/p2p/" not in addr), None)
+        if nameless is not None:
+            raise UsageError(
+                f"{display(nameless)} does not say which peer is expected there",
+                "Give it with /p2p/<peer ID>.",
+            )
         mode: ClashMode = "overwrite" if overwrite else "rename" if rename else "refuse"
         run = Run(Link.parse(link), Path(dest), tuple(select), mode)
         return await self._carry_out(run, [*from_addrs, *run.link.addrs], progress, is_patient=wait)

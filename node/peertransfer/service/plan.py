@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peertransfer.content.cid import Cid
-from peertransfer.content.names import check_folder, check_segment, fold, neutral_name
+from peertransfer.content.names import check_folder, check_segment, display, neutral_name
 from peertransfer.errors import RemoteProtocolError, UsageError
 from peertransfer.policy.globs import PathGlob
 
@@ -67,26 +67,28 @@ def remote_entry(index: int, values: Mapping[str, SlotValue]) -> RemoteEntry:
 
 
 def check_twins(entries: Iterable[RemoteEntry]) -> None:
-    """Refuse a share in which two entries would be one file, or a file would be a folder.
+    """Refuse a share in which two entries have one path, or a file is a folder as well.
+
+    Names that are one only on some file systems (case, Unicode form) are judged where they would be placed
+    (``store.survey``).
 
     Raises:
-        RemoteProtocolError: such a share, by the names.
+        RemoteProtocolError: such a share, by the name.
     """
-    files: dict[str, str] = {}
-    folders: dict[str, str] = {}
+    files: set[str] = set()
+    folders: set[str] = set()
     for entry in entries:
-        key = fold(entry.text)
-        if entry.kind == "file":
-            if key in files:
-                raise RemoteProtocolError(f"two entries of the share are named {entry.text!r}")
-            files[key] = entry.text
-        for depth in range(1, len(entry.path) + (entry.kind == "folder")):
-            folder = "/".join(entry.path[:depth])
-            if folders.setdefault(fold(folder), folder) != folder:
-                raise RemoteProtocolError(f"two folders of the share are named {folder!r}")
-    both = files.keys() & folders.keys()
-    if both:
-        raise RemoteProtocolError(f"an entry of the share is a file and a folder: {files[min(both)]!r}")
+        is_file = entry.kind == "file"
+        if is_file and entry.text in files:
+            raise RemoteProtocolError(f"two entries of the share are named {display(entry.text)!r}")
+        if is_file:
+            files.add(entry.text)
+        depths = range(1, len(entry.path) + (not is_file))
+        folders.update("/".join(entry.path[:depth]) for depth in depths)
+    if files & folders:
+        raise RemoteProtocolError(
+            f"an entry of the share is file and folder: {display(min(files & folders))!r}"
+        )
 
 
 def select(entries: Sequence[RemoteEntry], globs: Sequence[str]) -> list[RemoteEntry]:
