@@ -1,7 +1,7 @@
 """One libp2p host for one network: Noise only, TCP only, our own listener, dial, identify and pnet.
 
 It decides nothing about what may be said (``policy``) and speaks no protocol of ours (``service``).
-Spec: LIBP2P facts in docs/adr/0006 and docs/transport.md; ARCHITECTURE.md 6.
+Spec: ARCHITECTURE.md, "Rooms and arrows".
 
 Strategy: the library does the Noise handshake, yamux and multistream-select. What it does badly is done
 here: the socket is opened and accepted by us (its dial waits 250 ms, its listener shares ports), the
@@ -30,7 +30,7 @@ from peertransfer.net.addresses import expand, peer_id_octets
 from peertransfer.net.dialing import Dialer, raw_connection
 from peertransfer.net.library import connection_errors, make_library_host, peer_id_of
 from peertransfer.net.notices import Notices
-from peertransfer.net.peer_stream import PeerStream
+from peertransfer.net.peer_stream import PeerStream, Tally
 from peertransfer.net.translate import stream_errors
 from peertransfer.transport.multiaddrs import TcpAddr
 from peertransfer.wire.framing import FrameReader
@@ -111,7 +111,7 @@ class NetworkHost:
         self.on_disconnected: Callable[[str], None] | None = None
         self._dialer = Dialer(self._swarm, psk)
         self._dialled: dict[str, str] = {}
-        self._octets: dict[str, list[PeerStream]] = {}
+        self._tallies: dict[str, Tally] = {}
         self._upgrading: dict[str, int] = {}
         self._notices = Notices(self._swarm, self._connected, self._disconnected)
         self._exit = contextlib.AsyncExitStack()
@@ -186,8 +186,8 @@ class NetworkHost:
                 peer_id,
                 notice.direction,
                 notice.connected_at,
-                sum(stream.octets_sent for stream in self._octets.get(peer_id, ())),
-                sum(stream.octets_received for stream in self._octets.get(peer_id, ())),
+                self._tallies.get(peer_id, Tally()).sent,
+                self._tallies.get(peer_id, Tally()).received,
             )
             for peer_id, notice in self._notices.peers.items()
         ]
@@ -280,7 +280,7 @@ class NetworkHost:
             self.on_connected(peer_id)
 
     def _disconnected(self, peer_id: str) -> None:
-        self._octets.pop(peer_id, None)
+        self._tallies.pop(peer_id, None)
         if self.on_disconnected is not None:
             self.on_disconnected(peer_id)
 
@@ -312,9 +312,8 @@ class NetworkHost:
 
     def _peer_stream(self, library_stream: Any) -> PeerStream:
         peer_id = library_stream.muxed_conn.peer_id.to_base58()
-        stream = PeerStream(library_stream, peer_id, peer_id_octets(peer_id))
-        self._octets.setdefault(peer_id, []).append(stream)
-        return stream
+        tally = self._tallies.setdefault(peer_id, Tally())
+        return PeerStream(library_stream, peer_id, peer_id_octets(peer_id), tally)
 
     # --- identify ----------------------------------------------------------------------------------
 

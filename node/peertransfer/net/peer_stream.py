@@ -5,6 +5,7 @@ It refuses a frame that was sealed for somebody else. Spec: ARCHITECTURE.md 3.2.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -27,17 +28,24 @@ WRITE_SECONDS = 60.0
 """A peer that takes none of a write for so long is gone."""
 
 
+@dataclass(slots=True)
+class Tally:
+    """Octets of all streams with one peer."""
+
+    sent: int = 0
+    received: int = 0
+
+
 class PeerStream:
     """A libp2p stream, and what its peer has proven on it."""
 
-    def __init__(self, stream: Any, peer_id: str, peer_id_bytes: bytes) -> None:
+    def __init__(self, stream: Any, peer_id: str, peer_id_bytes: bytes, tally: Tally) -> None:
         self._stream = stream
         self.peer_id = peer_id
         self.peer_id_bytes = peer_id_bytes
         self.proven: set[Audience] = {OnePeer(peer_id), Anyone()}
         """All audiences to which the peer has proven to belong."""
-        self.octets_sent = 0
-        self.octets_received = 0
+        self._tally = tally
         self._is_closed = False
 
     def prove(self, audience: Audience) -> None:
@@ -59,7 +67,7 @@ class PeerStream:
                 await self._stream.write(piece)
             if scope.cancelled_caught:
                 raise PeerTimeoutError("The peer takes nothing", peer=self.peer_id)
-            self.octets_sent += len(piece)
+            self._tally.sent += len(piece)
 
     async def receive(self, max_octets: int = 65_536, *, idle_seconds: float = IDLE_SECONDS) -> bytes:
         """Read some octets; none at the end of the stream.
@@ -73,7 +81,7 @@ class PeerStream:
                 octets: bytes = await self._stream.read(max_octets)
             except StreamEOF:
                 return b""
-            self.octets_received += len(octets)
+            self._tally.received += len(octets)
             return octets
         raise PeerTimeoutError("The peer is silent", peer=self.peer_id)
 
