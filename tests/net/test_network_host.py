@@ -71,7 +71,7 @@ async def test_two_hosts_of_one_network_exchange_octets(psk):
             while len(heard) < frame.size:
                 heard += await stream.receive()
         assert heard == b"head" + said + b"tail"
-        assert stream.octets_sent == stream.octets_received == frame.size
+        assert stream.tally.sent == stream.tally.received == frame.size
         await stream.aclose()
         assert near.dialled_addrs(far.peer_id) == tuple(far.listen_addrs)
         assert far.dialled_addrs(near.peer_id) == ()
@@ -320,7 +320,7 @@ async def test_a_frame_for_another_audience_is_never_written():
         for audience in (OnePeer(near.peer_id), Members("n")):
             with pytest.raises(AudienceMismatchError):
                 await stream.send(frame_for(audience, b"secret"))
-        assert stream.octets_sent == 0
+        assert stream.tally.sent == 0
         stream.prove(Members("n"))
         await stream.send(frame_for(Members("n"), b"for members, "))
         await stream.send(frame_for(Anyone(), b"for anyone"))

@@ -45,7 +45,8 @@ class PeerStream:
         self.peer_id_bytes = peer_id_bytes
         self.proven: set[Audience] = {OnePeer(peer_id), Anyone()}
         """All audiences to which the peer has proven to belong."""
-        self._tally = tally
+        self.tally = tally
+        """Octets of all streams with this peer."""
         self._is_closed = False
 
     def prove(self, audience: Audience) -> None:
@@ -67,7 +68,7 @@ class PeerStream:
                 await self._stream.write(piece)
             if scope.cancelled_caught:
                 raise PeerTimeoutError("The peer takes nothing", peer=self.peer_id)
-            self._tally.sent += len(piece)
+            self.tally.sent += len(piece)
 
     async def receive(self, max_octets: int = 65_536, *, idle_seconds: float = IDLE_SECONDS) -> bytes:
         """Read some octets; none at the end of the stream.
@@ -81,7 +82,7 @@ class PeerStream:
                 octets: bytes = await self._stream.read(max_octets)
             except StreamEOF:
                 return b""
-            self._tally.received += len(octets)
+            self.tally.received += len(octets)
             return octets
         raise PeerTimeoutError("The peer is silent", peer=self.peer_id)
 
