@@ -40,14 +40,14 @@ function protocols ({ kad_protocol: protocol, client = false }) {
 }
 
 const requests = {
-  async start ({ swarm_key: swarmKey, listen = [], ...dht }) {
+  // `ping_every` (milliseconds): a monitor that often takes the one ping stream that kad-dht needs to admit a peer.
+  async start ({ swarm_key: swarmKey, listen = [], ping_every: pingInterval = 10_000, ...dht }) {
     node = await createLibp2p({
       addresses: { listen },
       transports: [tcp()],
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
-      // Every 10 s by default: the node has to answer these as well.
-      connectionMonitor: { pingInterval: 1000 },
+      connectionMonitor: { pingInterval },
       connectionProtector: swarmKey == null ? undefined : preSharedKey({ psk: Buffer.from(swarmKey) }),
       services: protocols(dht)
     })
@@ -75,7 +75,7 @@ const requests = {
     return { milliseconds: await node.services.ping.ping(peerIdFromString(peerId), limit(5)) }
   },
 
-  // What identify said on the newest connection; null until it has said something.
+  // What identify, or a push, said last; null as long as js-libp2p has accepted no answer.
   async identified ({ peer_id: peerId }) {
     const said = identified.get(peerId)
     return said == null ? null : {
@@ -86,13 +86,6 @@ const requests = {
       protocol_version: said.protocolVersion ?? null,
       signed_record: said.signedPeerRecord != null
     }
-  },
-
-  // Asks again on an open connection, so that what is wrong with an answer comes back in words.
-  async identify ({ peer_id: peerId }) {
-    const [connection] = node.getConnections(peerIdFromString(peerId))
-    await node.services.identify.identify(connection, limit(5))
-    return requests.identified({ peer_id: peerId })
   },
 
   // Takes streams of a protocol, keeps who opened them and the first octets, and says nothing.

