@@ -62,6 +62,8 @@ class Reconnector:
                 continue
             try:
                 await self._host.connect(addrs, peer_id)
+                # A peer that hangs up at once must not be dialled without a pause.
+                await trio.sleep(LOOK_SECONDS)
             except PeertransferError as error:
                 failures += 1
                 log.info("bootstrap_unreachable", extra={"peer": peer_id[-8:], "reason": error.code})

@@ -73,8 +73,10 @@ SERVE_IDLE_SECONDS = 60.0
 MAX_SERVED_STREAMS = 16
 """DHT streams of one peer that are served at once; more are reset."""
 REFRESH_SECONDS = 600.0
-SETTLE_SECONDS = 1.0
-"""Between two looks at what is due to be provided."""
+SETTLE_SECONDS = 0.5
+"""At least between two looks at what is due to be provided."""
+LOOK_SECONDS = 30.0
+"""At most."""
 JITTER_SECONDS = 600.0
 
 Provided: TypeAlias = "tuple[bytes, ItemFacts]"
@@ -145,7 +147,8 @@ class Dht:
             nursery.start_soon(self._refresh)
             while True:
                 await self._provide_due()
-                with trio.move_on_after(SETTLE_SECONDS * 30):
+                await trio.sleep(SETTLE_SECONDS)
+                with trio.move_on_after(LOOK_SECONDS):
                     await self._wake.wait()
                 self._wake = trio.Event()
 
@@ -204,7 +207,8 @@ class Dht:
         except trio.TooSlowError:
             self._drop_stream(one.peer_id)
             raise PeerTimeoutError("A DHT server is silent") from None
-        if self.table.admit(one.peer_id, one.addrs, trio.current_time()):
+        is_new = one.peer_id not in self.table
+        if self.table.admit(one.peer_id, one.addrs, trio.current_time()) and is_new:
             self._republisher.peer_came(one.peer_id, trio.current_time())
             self._wake.set()
             self.first_admitted.set()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from libp2p.io.exceptions import ConnectionClosedError
 from libp2p.network.connection.exceptions import RawConnError
 from libp2p.network.connection.raw_connection import RawConnection
 
@@ -53,9 +54,8 @@ class PnetConnection(RawConnection):
         """Read and decrypt; the first read takes the nonce."""
         if self._reader is None:
             self._reader = xsalsa20(self._psk, await self._read_nonce())
-        octets = await self._inner.read(n)
+        octets = await self._read_inner(n)
         if not octets:
-            self.is_foreign = self.is_foreign or len(self._greeting) < len(GREETING)
             return b""
         plain = self._reader.xor(octets)
         if len(self._greeting) < len(GREETING):
@@ -73,12 +73,22 @@ class PnetConnection(RawConnection):
     async def _read_nonce(self) -> bytes:
         nonce = b""
         while len(nonce) < NONCE_SIZE:
-            octets = await self._inner.read(NONCE_SIZE - len(nonce))
+            octets = await self._read_inner(NONCE_SIZE - len(nonce))
             if not octets:
-                self.is_foreign = True
                 raise RawConnError("the peer hung up before it sent a nonce")
             nonce += octets
         return nonce
+
+    async def _read_inner(self, n: int | None) -> bytes:
+        """Read what is still encrypted; who ends before its greeting, by a reset as well, is foreign."""
+        try:
+            octets = await self._inner.read(n)
+        except (RawConnError, ConnectionClosedError):
+            self.is_foreign = self.is_foreign or not self.is_greeted
+            raise
+        if not octets:
+            self.is_foreign = self.is_foreign or not self.is_greeted
+        return octets
 
     async def _check_greeting(self, plain: bytes) -> None:
         self._greeting += plain[: len(GREETING) - len(self._greeting)]
