@@ -108,6 +108,19 @@ def test_a_folder_that_is_a_link_is_never_entered(root, tmp_path, inside):
     assert list(outside.iterdir()) == []
 
 
+def test_a_link_that_stays_below_the_root_is_not_followed_either(root):
+    (root.path / "real").mkdir()
+    (root.path / "real" / "f").write_bytes(b"1")
+    (root.path / "alias").symlink_to("real")
+    (root.path / "last").symlink_to("real/f")
+    for segments in (("alias", "f"), ("last",)):
+        with pytest.raises(OSError, match=r"symbolic links|Not a directory"):
+            root.open_beneath(segments, os.O_RDONLY)
+    with pytest.raises((StoreError, ClashError)):
+        root.place(*bring(root), ("alias", "g"))
+    assert sorted(each.name for each in (root.path / "real").iterdir()) == ["f"]
+
+
 HOSTILE = [
     *("..", ".", "", "/", "../x", "a/b", "/etc/passwd", "\\", "..\\x", "C:", "C:\\x", "\\\\host\\share"),
     *("nul\0byte", "CON", "con.txt", "NUL ", "LPT1.log", "COM¹", "trailing.", "trailing ", " leading"),
