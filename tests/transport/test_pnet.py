@@ -1,7 +1,11 @@
 """The private network's cipher over streams in memory."""
 
+import socket
+import struct
+
 import pytest
 import trio.testing
+from libp2p.io.exceptions import ConnectionClosedError
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.exceptions import RawConnError
 from libp2p.network.connection.raw_connection import RawConnection
@@ -101,6 +105,23 @@ async def test_a_peer_that_hangs_up_inside_the_greeting_is_foreign():
     assert await far.read(100) == GREETING[:5]
     assert await far.read(100) == b""
     assert far.is_foreign
+
+
+@pytest.mark.parametrize(("said", "is_foreign"), [(b"", True), (GREETING[:5], True), (GREETING, False)])
+async def test_a_reset_is_judged_like_a_hang_up(said, is_foreign):
+    listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+    async with listener:
+        far_stream = await trio.open_tcp_stream(*listener.socket.getsockname())
+        conn = PnetConnection(RawConnection(TrioTCPStream(await listener.accept()), initiator=False), KEY)
+    if said:
+        await PnetConnection(RawConnection(TrioTCPStream(far_stream), initiator=True), KEY).write(said)
+        assert await read_all(conn, len(said)) == said
+    # Closing without lingering sends a reset: js-libp2p ends a connection of another key so.
+    far_stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await far_stream.aclose()
+    with pytest.raises((RawConnError, ConnectionClosedError)):
+        await conn.read(100)
+    assert conn.is_foreign is is_foreign
 
 
 async def test_a_peer_that_hangs_up_after_its_greeting_is_not_foreign():
