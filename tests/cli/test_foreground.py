@@ -36,6 +36,11 @@ def tell(home, **script):
     path.chmod(0o600)
 
 
+def hear_ctrl_c():
+    """Undo what a shell does to its background jobs: they ignore Ctrl-C, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(home_path, *words, **more):
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *words],
@@ -43,6 +48,7 @@ def start(home_path, *words, **more):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - it calls signal() and nothing else
         **more,
     )
 
