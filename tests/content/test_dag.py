@@ -250,6 +250,17 @@ def test_a_file_of_three_levels_is_verified_from_the_root_down():
         verifier.leaf_cid(0)
 
 
+def test_a_file_over_the_limit_is_refused_by_its_root_although_its_shape_is_right():
+    tebibytes = [leaf_link(1 << 40, codec=Codec.DAG_PB)] * 64
+    root, octets = lying_root(tebibytes)
+    verifier = DagVerifier(root)
+    verifier.add_node(0, octets)
+    assert verifier.shape == FileShape(1 << 46)
+    root, octets = lying_root([*tebibytes, leaf_link(1, codec=Codec.DAG_PB)])
+    with pytest.raises(IntegrityError, match="more octets"):
+        DagVerifier(root).add_node(0, octets)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from([2, 1024, 1025, 2500, 3 * MAX_LINKS + 1]))
 def test_nodes_may_come_in_any_order_that_the_tree_allows_and_twice(random, leaves):

@@ -140,6 +140,8 @@ def test_a_manifest_is_read_back_and_has_one_cid():
     [
         lambda octets: octets[:-1],
         lambda octets: octets + b"\0",
+        lambda octets: octets + b"\xff",
+        lambda octets: octets + b"\xff" * 32,
         lambda octets: b"X" + octets[1:],
         lambda octets: octets[:5] + b"\x00" + octets[6:],
         lambda octets: octets[:-64] + octets[-32:] + octets[-64:-32],

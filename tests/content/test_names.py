@@ -40,10 +40,20 @@ def test_an_ordinary_name_is_kept_as_it_is(name):
 def test_a_folder_is_split_and_each_name_is_judged():
     assert check_folder("") == ()
     assert check_folder("a/b c") == ("a", "b c")
-    for folder in ("/a", "a//b", "a/../b", "a/", "a" * 5000, "a/" * 64 + "a", "é" * 2100):
+    for folder in (
+        "/a",
+        "a//b",
+        "a/../b",
+        "a/",
+        "a" * 5000,
+        "a/" * 64 + "a",
+        "é" * 2100,
+        "/".join(["é" * 40] * 51),
+    ):
         with pytest.raises(RemoteProtocolError):
             check_folder(folder)
     assert len(check_folder("/".join("a" * 64))) == 64
+    assert len(check_folder("/".join(["é" * 40] * 50))) == 50
 
 
 @given(st.text(st.characters(), max_size=300))

@@ -63,7 +63,7 @@ def check_folder(folder: str) -> tuple[str, ...]:
     """
     if not folder:
         return ()
-    if len(folder) > MAX_PATH_SIZE or len(folder.encode(errors="replace")) > MAX_PATH_SIZE:
+    if len(folder.encode(errors="replace")) > MAX_PATH_SIZE:
         raise RemoteProtocolError("a folder's path is over 4096 octets")
     segments = tuple(folder.split("/"))
     if len(segments) > MAX_DEPTH:
