@@ -19,9 +19,10 @@ from peertransfer.service.groups import open_nursery
 from peertransfer.wire.messages import EntryRanges, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from peertransfer.content.cid import Cid
+    from peertransfer.content.dag import DagVerifier
     from peertransfer.service.asking import Ask, Asking
     from peertransfer.service.fetch_queue import Target
 
@@ -116,8 +117,10 @@ class Fetching:
             async for part in parts:
                 blocks = _blocks(part)
                 batch, waiting = waiting[: len(blocks)], waiting[len(blocks) :]
-                cids = [_root(target) for target in batch]
-                verified = await verify_all(cids, [octets for _, _, octets in blocks], asking.peer_id)
+                roots = [
+                    (_root(target), octets) for target, (_, _, octets) in zip(batch, blocks, strict=True)
+                ]
+                verified = await verify_roots(roots, asking.peer_id)
                 await self._writer.write_small(list(zip(batch, verified, strict=True)))
                 for target in batch:
                     target.left = 0
@@ -135,8 +138,8 @@ class Fetching:
             async for part in parts:
                 blocks = _blocks(part)
                 batch, waiting = waiting[: len(blocks)], waiting[len(blocks) :]
-                cids = [target.verifier.leaf_cid(index) for index in batch]
-                verified = await verify_all(cids, [octets for _, _, octets in blocks], asking.peer_id)
+                leaves = [(index, octets) for index, (_, _, octets) in zip(batch, blocks, strict=True)]
+                verified = await verify_leaves(target.verifier, leaves, asking.peer_id)
                 await self._writer.write(target, list(zip(batch, verified, strict=True)))
         if waiting:
             raise RemoteProtocolError("the provider left out leaves that were asked for", peer=asking.peer_id)
@@ -175,16 +178,29 @@ def ranges_of(indices: Sequence[int]) -> tuple[Range, ...]:
     return tuple(runs)
 
 
-async def verify_all(cids: Sequence[Cid], blocks: Sequence[memoryview], peer_id: str) -> list[Verified]:
-    """Check blocks against their CIDs, off the event loop where they are many octets.
+async def verify_leaves(
+    verifier: DagVerifier, leaves: Sequence[tuple[int, memoryview]], peer_id: str
+) -> list[Verified]:
+    """Check leaves of a large file, octets and size, off the event loop.
 
     Raises:
-        IntegrityError: one does not match; ``peer`` is who sent it.
+        IntegrityError: one is not the leaf that it is sent as; ``peer`` is who sent it.
     """
+    return await _checked(
+        lambda: [verifier.verified_leaf(index, octets) for index, octets in leaves], peer_id
+    )
 
-    def check() -> list[Verified]:
-        return [verify(cid, octets) for cid, octets in zip(cids, blocks, strict=True)]
 
+async def verify_roots(roots: Sequence[tuple[Cid, memoryview]], peer_id: str) -> list[Verified]:
+    """Check files of one leaf, off the event loop.
+
+    Raises:
+        IntegrityError: one is not the file that it is sent as; ``peer`` is who sent it.
+    """
+    return await _checked(lambda: [verify(cid, octets) for cid, octets in roots], peer_id)
+
+
+async def _checked(check: Callable[[], list[Verified]], peer_id: str) -> list[Verified]:
     try:
         return await trio.to_thread.run_sync(check)
     except IntegrityError as error:
