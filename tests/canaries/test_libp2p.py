@@ -24,12 +24,13 @@ from libp2p.network import swarm
 from libp2p.network.auto_connector import AutoConnector
 from libp2p.peer.id import ID
 from libp2p.security.pnet import psk_conn
+from libp2p.stream_muxer import muxer_multistream
+from libp2p.stream_muxer.exceptions import MuxedStreamEOF
 from libp2p.stream_muxer.yamux import yamux
 from libp2p.utils.varint import encode_uvarint, read_delim, read_varint_prefixed_bytes_limited
 from multiaddr import Multiaddr
 
-from peertransfer.net import host as net_host
-from peertransfer.net import library
+from peertransfer.transport import upgrade
 from peertransfer.transport.salsa import sodium_function
 
 PEER = ID.from_pubkey(create_new_key_pair(b"p" * 32).public_key)
@@ -75,17 +76,23 @@ def data_frame(stream_id, length, flags=0):
 
 def test_the_librarys_dial_waits_250_ms_even_when_it_succeeds():
     source = inspect.getsource(swarm.Swarm)
-    assert swarm._HAPPY_EYEBALLS_DELAY == 0.25, "the dial's wait changed: is net/dialing.py still needed?"
-    assert "await failed_event.wait()" in source, "the dial no longer waits: is net/dialing.py still needed?"
-    assert source.count("failed_event") == 3, "success may end the wait now: is net/dialing.py still needed?"
+    assert swarm._HAPPY_EYEBALLS_DELAY == 0.25, (
+        "the dial's wait changed: is transport/dialing.py still needed?"
+    )
+    assert "await failed_event.wait()" in source, (
+        "the dial no longer waits: is transport/dialing.py still needed?"
+    )
+    assert source.count("failed_event") == 3, (
+        "success may end the wait now: is transport/dialing.py still needed?"
+    )
 
 
 def test_fact_5_idle_sockets_are_kept_for_ten_seconds_and_not_counted_by_address():
     assert network_config.INBOUND_UPGRADE_TIMEOUT == 10.0, "measure fact 5 again"
-    assert net_host.UPGRADE_SECONDS == library.UPGRADE_SECONDS == 5
+    assert upgrade.UPGRADE_SECONDS == 5
     source = inspect.getsource(swarm.Swarm)
     assert "self._inbound_limiter = trio.CapacityLimiter" in source, (
-        "the library counts inbound sockets in another way: are the bounds of net/host.py still needed?"
+        "the library counts inbound sockets in another way: is net/gate.py still needed?"
     )
 
 
@@ -100,11 +107,37 @@ def test_the_hooks_that_we_replace_are_still_there():
     for owner, name in (
         (basic_host.BasicHost, "_push_identify_to_all_peers"),
         (basic_host.BasicHost, "_schedule_identify"),
-        (AutoConnector, "maybe_connect"),
-        (swarm.Swarm, "upgrade_inbound_raw_conn"),
-        (swarm.Swarm, "upgrade_outbound_raw_conn"),
+        (basic_host.BasicHost, "_swarm_stream_handler"),
+        (swarm.Swarm, "_schedule_auto_connect"),
+        (swarm.Swarm, "_schedule_prune"),
+        (swarm.Swarm, "add_conn"),
+        (muxer_multistream.MuxerMultistream, "new_conn"),
+        (yamux.Yamux, "_write_frame"),
+        (yamux.Yamux, "_read_data_body"),
+        (yamux.Yamux, "_cleanup_on_error"),
+        (yamux.Yamux, "accept_stream"),
+        (yamux.Yamux, "read_stream"),
     ):
-        assert callable(getattr(owner, name, None)), f"{name} is gone: look at net/library.py and net/host.py"
+        assert callable(getattr(owner, name, None)), (
+            f"{name} is gone: look at net/library.py, transport/muxer.py and transport/muxed_stream.py"
+        )
+
+
+def test_fact_2_a_writer_gives_up_after_five_seconds_without_window():
+    source = inspect.getsource(yamux.YamuxStream.write)
+    assert "trio.move_on_after(5.0)" in source, "is the wait in transport/muxed_stream.py still needed?"
+
+
+def test_the_librarys_window_doubles_at_any_quick_read_however_small():
+    source = inspect.getsource(yamux.YamuxStream._apply_autotune_epoch)
+    assert "bytes_read" not in source, "growth looks at the octets now: is our flow control still needed?"
+    assert "rtt * 4" in source, "growth is judged in another way: does Muxer.rtt still turn it off?"
+
+
+async def test_a_reset_is_told_as_an_end_by_the_librarys_reader():
+    muxer = yamux.Yamux(Scripted(b""), PEER)
+    with pytest.raises(MuxedStreamEOF):
+        await muxer.read_stream(7)  # a stream that a reset has dropped
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -118,14 +151,16 @@ async def test_fact_3_a_message_in_more_than_a_hundred_pieces_is_given_up():
         await read_exactly(Scripted(b"x" * 101, piece=1), 101)
     except IncompleteReadError:
         is_given_up = True
-    assert is_given_up, "pieces are no longer counted: BoundedStream in net/dialing.py need not join them"
+    assert is_given_up, "pieces are no longer counted: RawConn in transport/raw.py need not join them"
 
 
 async def test_fact_4_multistream_asks_the_socket_for_any_length_that_a_stranger_announces():
     reader = Scripted(TWO_TO_THE_40)
     with trio.move_on_after(0.05):
         await read_delim(reader)
-    assert reader.asked[-1] == 1 << 40, "lengths are capped now: is the bound of net/dialing.py still needed?"
+    assert reader.asked[-1] == 1 << 40, (
+        "lengths are capped now: is the budget of transport/raw.py still needed?"
+    )
 
 
 async def test_a_length_of_two_to_the_40_is_refused_where_there_is_a_limit():

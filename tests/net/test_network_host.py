@@ -23,9 +23,12 @@ from peertransfer.errors import (
     DialError,
     ListenError,
     NetworkKeyError,
+    RemoteProtocolError,
     StreamLostError,
 )
-from peertransfer.net.host import MAX_UPGRADING_PER_ADDRESS, UPGRADE_SECONDS, NetworkHost
+from peertransfer.net.gate import MAX_WAITING
+from peertransfer.net.host import NetworkHost
+from peertransfer.transport.upgrade import UPGRADE_SECONDS
 from peertransfer.wire.identify_codec import encode_identify
 
 pytestmark = pytest.mark.swarm
@@ -94,8 +97,8 @@ async def test_a_peer_with_another_network_key_is_named_within_two_seconds(psk, 
 
 async def test_a_host_without_a_key_does_not_get_into_a_private_network():
     async with two_hosts(None, PSK) as (near, far):
-        with pytest.raises(DialError):
-            await near.connect(far.listen_addrs, timeout_seconds=2)
+        with trio.fail_after(2), pytest.raises(NetworkKeyError, match="private network"):
+            await near.connect(far.listen_addrs)
         assert not far.is_connected(near.peer_id)
 
 
@@ -178,7 +181,7 @@ async def test_the_library_dials_nobody_by_itself():
 async def test_a_port_in_use_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         addr = f"/ip4/127.0.0.1/tcp/{taken.getsockname()[1]}"
-        with pytest.raises(ListenError, match=f"{addr} is taken"):
+        with pytest.raises(ListenError, match=f"{addr} is taken by another program"):
             async with host_of(1, addr=addr):
                 pass
 
@@ -196,19 +199,26 @@ async def test_an_announced_address_is_told_instead_of_the_bound_one():
         assert near.listen_port > 0
 
 
-async def test_idle_sockets_from_one_address_are_hung_up_on_over_the_bound():
-    async with host_of(1) as near:
-        idle = [
-            await trio.open_tcp_stream("127.0.0.1", near.listen_port)
-            for _ in range(MAX_UPGRADING_PER_ADDRESS)
-        ]
-        one_more = await trio.open_tcp_stream("127.0.0.1", near.listen_port)
-        with trio.fail_after(UPGRADE_SECONDS / 2):
-            with suppress(trio.BrokenResourceError):
-                while await one_more.receive_some(1000):
-                    pass
-        for stream in (*idle, one_more):
+async def test_idle_sockets_push_out_the_oldest_of_them_and_never_lock_a_peer_out():
+    async with two_hosts() as (near, far):
+        idle = [await trio.open_tcp_stream("127.0.0.1", far.listen_port) for _ in range(MAX_WAITING + 8)]
+        started = time.perf_counter()
+        await near.connect(far.listen_addrs)
+        assert time.perf_counter() - started < 2
+        with trio.fail_after(UPGRADE_SECONDS / 2), suppress(trio.BrokenResourceError):
+            while await idle[0].receive_some(1000):
+                pass
+        for stream in idle:
             await trio.aclose_forcefully(stream)
+
+
+async def test_an_idle_socket_is_hung_up_on_after_five_seconds():
+    async with host_of(1) as near:
+        idle = await trio.open_tcp_stream("127.0.0.1", near.listen_port)
+        with trio.fail_after(UPGRADE_SECONDS + 2), suppress(trio.BrokenResourceError):
+            while await idle.receive_some(1000):
+                pass
+        await trio.aclose_forcefully(idle)
 
 
 @pytest.mark.parametrize("length", [b"\xff\xff\x7f", b"\x80\x80\x80\x80\x80\x20", b"\xff" * 9 + b"\x01"])
@@ -331,12 +341,12 @@ async def test_a_frame_for_another_audience_is_never_written():
         assert heard[0].startswith(b"for members, ")
 
 
-async def test_a_stream_to_nobody_or_of_an_unknown_protocol_is_lost():
+async def test_a_stream_to_nobody_or_of_an_unknown_protocol_is_named_as_such():
     async with two_hosts() as (near, far):
         with pytest.raises(StreamLostError):
             await near.open_stream(far.peer_id, ECHO)
         await near.connect(far.listen_addrs)
-        with pytest.raises(StreamLostError):
+        with pytest.raises(RemoteProtocolError, match="does not speak /test/unknown"):
             await near.open_stream(far.peer_id, "/test/unknown/1.0.0")
 
 

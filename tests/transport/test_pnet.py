@@ -1,142 +1,83 @@
-"""The private network's cipher over streams in memory."""
+"""The private network's cipher and the look at the first octets, without any socket."""
 
-import socket
-import struct
+import itertools
 
 import pytest
-import trio.testing
-from libp2p.io.exceptions import ConnectionClosedError
-from libp2p.io.trio import TrioTCPStream
-from libp2p.network.connection.exceptions import RawConnError
-from libp2p.network.connection.raw_connection import RawConnection
+from hypothesis import given
+from hypothesis import strategies as st
 
-from peertransfer.transport.pnet import GREETING, PnetConnection
+from peertransfer.errors import NetworkKeyError
+from peertransfer.transport.pnet import GREETING, Greeting, PnetCipher
 from peertransfer.transport.salsa import NONCE_SIZE, xsalsa20
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+NONCE, OTHER_NONCE = bytes(range(24)), bytes(range(100, 124))
 
 
-class Counted(TrioTCPStream):
-    """A stream in memory that hands out at most ``cut`` octets a read."""
-
-    def __init__(self, stream, cut):
-        super().__init__(stream)
-        self.cut = cut
-
-    async def read(self, n=None):
-        return await super().read(min(n or self.cut, self.cut))
+def cut(octets, places):
+    bounds = [0, *sorted(place % (len(octets) + 1) for place in places), len(octets)]
+    return [octets[start:end] for start, end in itertools.pairwise(bounds)]
 
 
-def ends(cut=65_536, keys=(KEY, KEY)):
-    one, two = trio.testing.memory_stream_pair()
-    return (
-        PnetConnection(RawConnection(Counted(one, cut), initiator=True), keys[0]),
-        PnetConnection(RawConnection(Counted(two, cut), initiator=False), keys[1]),
-    )
+@given(said=st.binary(max_size=300), places=st.lists(st.integers(0, 1000), max_size=12))
+def test_whatever_the_cut_the_other_side_reads_what_was_said(said, places):
+    near, far = PnetCipher(KEY, NONCE), PnetCipher(KEY, OTHER_NONCE)
+    sent = near.encrypt(GREETING) + near.encrypt(said)
+    assert b"".join(far.decrypt(piece) for piece in cut(sent, places)) == GREETING + said
 
 
-async def read_all(conn, size):
-    octets = b""
-    while len(octets) < size:
-        piece = await conn.read(size - len(octets))
-        assert piece
-        octets += piece
-    return octets
+def test_a_nonce_split_octet_by_octet_is_put_together():
+    near, far = PnetCipher(KEY, NONCE), PnetCipher(KEY, OTHER_NONCE)
+    sent = near.encrypt(GREETING + b"more")
+    assert b"".join(far.decrypt(bytes([octet])) for octet in sent) == GREETING + b"more"
 
 
-@pytest.mark.parametrize("cut", [1, 2, 23, 24, 25, 63, 64, 65, 4096])
-async def test_both_sides_read_what_the_other_wrote_in_any_cut(cut):
-    near, far = ends(cut)
-    said = GREETING + bytes(range(200))
-    for writer, reader in ((near, far), (far, near)):
-        await writer.write(said[:20])
-        await writer.write(said[20:])
-        assert await read_all(reader, len(said)) == said
-    assert near.is_greeted
-    assert far.is_greeted
-    assert not near.is_foreign
+def test_the_nonce_goes_once_and_the_rest_is_encrypted_under_it():
+    near = PnetCipher(KEY, NONCE)
+    sent = near.encrypt(b"one") + near.encrypt(b"two")
+    assert sent[:NONCE_SIZE] == NONCE
+    assert xsalsa20(KEY, NONCE).xor(sent[NONCE_SIZE:]) == b"onetwo"
 
 
-async def test_a_nonce_goes_first_and_the_rest_is_encrypted_under_it():
-    near_stream, far_stream = trio.testing.memory_stream_pair()
-    conn = PnetConnection(RawConnection(TrioTCPStream(near_stream), initiator=True), KEY)
-    await conn.write(GREETING)
-    await conn.write(b"more")
-    octets = bytes(await far_stream.receive_some(1000))
-    assert xsalsa20(KEY, octets[:NONCE_SIZE]).xor(octets[NONCE_SIZE:]) == GREETING + b"more"
+def test_a_key_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="32"):
+        PnetCipher(b"short", NONCE)
 
 
-async def test_each_connection_draws_its_own_nonce():
-    nonces = set()
-    for _ in range(4):
-        near_stream, far_stream = trio.testing.memory_stream_pair()
-        await PnetConnection(RawConnection(TrioTCPStream(near_stream), initiator=True), KEY).write(GREETING)
-        nonces.add(bytes(await far_stream.receive_some(1000))[:NONCE_SIZE])
-    assert len(nonces) == 4
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_peer_without_a_key_is_told_by_its_greeting_in_clear(is_whole):
+    cipher = PnetCipher(KEY, NONCE)
+    with pytest.raises(NetworkKeyError, match="no network key"):  # noqa: PT012 - at the last piece
+        for piece in [GREETING] if is_whole else [GREETING[:7], GREETING[7:]]:
+            cipher.decrypt(piece)
 
 
-@pytest.mark.parametrize("cut", [1, 4096])
-async def test_a_peer_with_another_key_is_foreign_and_hung_up_on(cut):
-    near, far = ends(cut, (KEY, OTHER_KEY))
-    await near.write(GREETING)
-    with pytest.raises(RawConnError, match="another network key"):
-        await read_all(far, len(GREETING))
-    assert far.is_foreign
-    assert not far.is_greeted
-    with pytest.raises(RawConnError):
-        await near.read(1)
-    assert near.is_foreign
+def test_the_first_wrong_octet_tells_another_key():
+    near, far = PnetCipher(OTHER_KEY, NONCE), PnetCipher(KEY, OTHER_NONCE)
+    sent = near.encrypt(GREETING)
+    greeting = Greeting(is_private=True)
+    with pytest.raises(NetworkKeyError, match="another network key"):  # noqa: PT012 - at one of these
+        for octet in sent[: NONCE_SIZE + 4]:
+            greeting.see(far.decrypt(bytes([octet])))
 
 
-async def test_a_peer_that_hangs_up_inside_the_nonce_is_foreign():
-    near_stream, far_stream = trio.testing.memory_stream_pair()
-    conn = PnetConnection(RawConnection(TrioTCPStream(near_stream), initiator=True), KEY)
-    await far_stream.send_all(bytes(NONCE_SIZE - 1))
-    await far_stream.aclose()
-    with pytest.raises(RawConnError, match="nonce"):
-        await conn.read(10)
-    assert conn.is_foreign
+def test_a_right_greeting_is_complete_and_what_follows_is_not_judged():
+    greeting = Greeting(is_private=True)
+    for octet in GREETING:
+        assert not greeting.is_complete
+        greeting.see(bytes([octet]))
+    assert greeting.is_complete
+    greeting.see(b"anything")
+    greeting.give_up()
 
 
-async def test_a_peer_that_hangs_up_inside_the_greeting_is_foreign():
-    near, far = ends()
-    await near.write(GREETING[:5])
-    await near.close()
-    assert await far.read(100) == GREETING[:5]
-    assert await far.read(100) == b""
-    assert far.is_foreign
+def test_an_end_before_the_greeting_means_another_key_in_a_private_network_only():
+    with pytest.raises(NetworkKeyError, match="hangs up or is silent"):
+        Greeting(is_private=True).give_up()
+    Greeting(is_private=False).give_up()
 
 
-@pytest.mark.parametrize(("said", "is_foreign"), [(b"", True), (GREETING[:5], True), (GREETING, False)])
-async def test_a_reset_is_judged_like_a_hang_up(said, is_foreign):
-    listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
-    async with listener:
-        far_stream = await trio.open_tcp_stream(*listener.socket.getsockname())
-        conn = PnetConnection(RawConnection(TrioTCPStream(await listener.accept()), initiator=False), KEY)
-    if said:
-        await PnetConnection(RawConnection(TrioTCPStream(far_stream), initiator=True), KEY).write(said)
-        assert await read_all(conn, len(said)) == said
-    # Closing without lingering sends a reset: js-libp2p ends a connection of another key so.
-    far_stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    await far_stream.aclose()
-    with pytest.raises((RawConnError, ConnectionClosedError)):
-        await conn.read(100)
-    assert conn.is_foreign is is_foreign
-
-
-async def test_a_peer_that_hangs_up_after_its_greeting_is_not_foreign():
-    near, far = ends()
-    await near.write(GREETING)
-    await near.close()
-    assert await far.read(100) == GREETING
-    assert await far.read(100) == b""
-    assert not far.is_foreign
-
-
-async def test_octets_in_clear_are_foreign():
-    near_stream, far_stream = trio.testing.memory_stream_pair()
-    conn = PnetConnection(RawConnection(TrioTCPStream(near_stream), initiator=False), KEY)
-    await far_stream.send_all(GREETING * 3)
-    with pytest.raises(RawConnError):
-        await read_all(conn, 30)
-    assert conn.is_foreign
+def test_random_octets_in_the_open_network_are_a_private_peer():
+    greeting = Greeting(is_private=False)
+    with pytest.raises(NetworkKeyError, match="private network"):
+        greeting.see(b"\x13/multisTREAM")

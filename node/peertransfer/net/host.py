@@ -3,73 +3,63 @@
 It decides nothing about what may be said (``policy``) and speaks no protocol of ours (``service``).
 Spec: ARCHITECTURE.md, "Rooms and arrows".
 
-Strategy: the library does the Noise handshake, yamux and multistream-select. What it does badly is done
-here: the socket is opened and accepted by us (its dial waits 250 ms, its listener shares ports), the
-private network's cipher is ours, and identify answers only what was let out for that peer.
+Strategy: the library does the Noise handshake, yamux and the life of connections. What it does badly is
+done here and in ``transport``: sockets are opened and accepted by us (its dial waits 250 ms, its listener
+shares ports), the private network's cipher is ours, identify answers only what was let out for that peer,
+and nothing is said unasked.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import trio
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.host.ping import ID as PING
+from libp2p.tools.anyio_service import background_trio_service
 
-from peertransfer.errors import (
-    DialError,
-    ListenError,
-    PeertransferError,
-    RemoteProtocolError,
-    StreamLostError,
-)
+from peertransfer.errors import DisclosureError, PeertransferError, RemoteProtocolError, StreamLostError
 from peertransfer.net.addresses import expand, peer_id_octets
-from peertransfer.net.dialing import Dialer, raw_connection
-from peertransfer.net.library import connection_errors, make_library_host, peer_id_of
-from peertransfer.net.notices import Notices
-from peertransfer.net.peer_stream import PeerStream, Tally
-from peertransfer.net.translate import stream_errors
+from peertransfer.net.dialler import Dialler
+from peertransfer.net.gate import WaitingRoom
+from peertransfer.net.identify import IDENTIFY, IDENTIFY_PUSH, answer, read_identify
+from peertransfer.net.library import QuietHost, make_swarm
+from peertransfer.net.notices import ConnectionInfo, Notices
+from peertransfer.net.peer_stream import PeerStream
+from peertransfer.net.translate import HANDSHAKE_ERRORS, stream_errors, teardown_errors
+from peertransfer.transport.barrier import CrashBarrier
 from peertransfer.transport.multiaddrs import TcpAddr
-from peertransfer.wire.framing import FrameReader
-from peertransfer.wire.identify_codec import MAX_IDENTIFY, IdentifyMessage, decode_identify
+from peertransfer.transport.muxed_stream import MuxedStream
+from peertransfer.transport.negotiation import accept_protocol, propose_protocol
+from peertransfer.transport.tcp import keep_alive, open_listener, remote_of
+from peertransfer.transport.upgrade import Upgrader
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from peertransfer.disclosure.frame import SealedFrame
+    from peertransfer.wire.identify_codec import IdentifyMessage
 
 log = logging.getLogger("peertransfer.net")
+
+__all__ = ["ConnectionInfo", "NetworkHost"]
 
 StreamHandler = Callable[[PeerStream], Awaitable[None]]
 IdentifyAnswer = Callable[[str, "bytes | None"], "Awaitable[SealedFrame | None]"]
 
 DIAL_SECONDS = 10.0
 STREAM_SECONDS = 10.0
-IDENTIFY_SECONDS = 5.0
-UPGRADE_SECONDS = 5.0
-MAX_UPGRADING = 32
-MAX_UPGRADING_PER_ADDRESS = 8
-"""Connections not yet upgraded: in all, and from one address."""
-ACCEPT_PAUSE_SECONDS = 0.1
-"""Before the next accept where the process has no descriptor left."""
-_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-IDENTIFY_PROTOCOLS = ("/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0")
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionInfo:
-    """One peer that is connected."""
-
-    peer_id: str
-    direction: str
-    """``inbound`` or ``outbound``."""
-    connected_at: int
-    """Unix seconds."""
-    octets_sent: int
-    octets_received: int
+"""From opening a stream to the agreed protocol."""
+MAX_STREAMS_PER_PROTOCOL = 8
+"""Streams of one protocol that a peer may have open to us."""
+MAX_STREAMS = 1024
+"""Inbound streams of all peers."""
+STOP_SECONDS = 3.0
 
 
 class NetworkHost:
@@ -83,6 +73,7 @@ class NetworkHost:
         psk: bytes | None,
         listen_addrs: Sequence[str],
         announce_addrs: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare a host.
 
@@ -92,60 +83,72 @@ class NetworkHost:
             psk: 32 octets; ``None`` in the open network.
             listen_addrs: TCP multiaddrs; port 0 draws one.
             announce_addrs: told instead of the bound ones, where given.
+            clock: gives Unix seconds.
 
         Raises:
             UsageError: an address that is not TCP.
         """
         self.network_id = network_id
-        self._psk = psk
         self._wanted = [TcpAddr.parse(addr) for addr in listen_addrs]
         self._announced = [TcpAddr.parse(addr).bare() for addr in announce_addrs]
         self._bound: list[TcpAddr] = []
-        self._library: Any = make_library_host(seed)
-        self._swarm: Any = self._library.get_network()
+        key_pair = create_new_key_pair(seed)
+        self._upgrader = Upgrader(key_pair, psk)
+        self._swarm: Any = make_swarm(key_pair, self._upgrader.library)
+        self._library = QuietHost(self._swarm, self._serve_stream)
         self.peer_id: str = self._library.get_id().to_base58()
         self.peer_id_bytes = peer_id_octets(self.peer_id)
         self.identify_answer: IdentifyAnswer | None = None
         """What to answer to identify; ``None``, or an answer of ``None``: the stream is reset."""
         self.on_connected: Callable[[str], None] | None = None
+        """Called with the ID of a peer at its first connection; it must not wait."""
         self.on_disconnected: Callable[[str], None] | None = None
-        self._dialer = Dialer(self._swarm, psk)
-        self._dialled: dict[str, str] = {}
-        self._tallies: dict[str, Tally] = {}
-        self._upgrading: dict[str, int] = {}
-        self._notices = Notices(self._swarm, self._connected, self._disconnected)
+        """Called with the ID of a peer whose last connection ended."""
+        self._notices = Notices(clock, self._came, self._went)
+        self._swarm.register_notifee(self._notices)
+        self._ping: Any = self._library.get_mux().handlers[PING]
+        self._dialler = Dialler(self.peer_id, self._upgrader, self._swarm, self._notices)
+        self._learned: dict[str, IdentifyMessage] = {}
+        self._gone: dict[str, trio.Event] = {}
+        self._room = WaitingRoom()
+        self._handlers: dict[str, StreamHandler] = {
+            IDENTIFY: self._answer_identify,
+            IDENTIFY_PUSH: self._hear_push,
+        }
+        self._serving: Counter[tuple[str, str]] = Counter()
         self._exit = contextlib.AsyncExitStack()
-        for protocol in IDENTIFY_PROTOCOLS:
-            self.set_handler(protocol, self._answer_identify)
 
     # --- life --------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        """Start the library's services and listen.
+        """Start and listen.
 
         Raises:
             ListenError: a port is taken, or an address is not this machine's.
         """
         async with contextlib.AsyncExitStack() as stack:
-            # Before any nursery is open, which would wrap a ListenError in a group.
-            listeners = [
-                await stack.enter_async_context(one)
-                for addr in self._wanted
-                for one in await self._listen(addr)
-            ]
-            await stack.enter_async_context(self._library.run(listen_addrs=[]))
+            bound = []
+            for addr in self._wanted:
+                listener, at = open_listener(addr)
+                stack.push_async_callback(listener.aclose)
+                self._bound.append(at)
+                bound.append(listener)
+            await stack.enter_async_context(background_trio_service(self._swarm))
             nursery = await stack.enter_async_context(trio.open_nursery())
             stack.callback(nursery.cancel_scope.cancel)
-            nursery.start_soon(self._accept_all, listeners)
+            if bound:
+                nursery.start_soon(trio.serve_listeners, self._admit, bound)
             self._exit = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close every connection and stop listening."""
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 3), connection_errors():
-            await self._swarm.close()
+        """Stop listening and close every connection, after what was written left."""
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + STOP_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for connection in self._swarm.get_connections():
+                    nursery.start_soon(_close, connection)
         await self._exit.__aexit__(kind, value, trace)
 
     # --- addresses ---------------------------------------------------------------------------------
@@ -165,10 +168,17 @@ class NetworkHost:
         """The addresses to tell, binary form, without peer ID."""
         return tuple(addr.to_octets() for addr in self._told())
 
+    def addrs_of(self, peer_id: str) -> tuple[bytes, ...]:
+        """Return where a connected peer says that it listens, and where we dialled it; binary form."""
+        said = self._learned.get(peer_id)
+        found = [TcpAddr.from_octets(addr) for addr in said.listen_addrs] if said else []
+        found += [TcpAddr.parse(addr) for addr in self.dialled_addrs(peer_id)]
+        return tuple(dict.fromkeys(addr.bare().to_octets() for addr in found if addr is not None))
+
     def dialled_addrs(self, peer_id: str) -> tuple[str, ...]:
         """Return the address at which we reached a peer, if we dialled it."""
-        found = self._dialled.get(peer_id)
-        return (found,) if found else ()
+        found = self._dialler.reached.get(peer_id)
+        return (f"{found}/p2p/{peer_id}",) if found else ()
 
     def _told(self) -> list[TcpAddr]:
         return self._announced or [one for addr in self._bound for one in expand(addr)]
@@ -177,20 +187,16 @@ class NetworkHost:
 
     def is_connected(self, peer_id: str) -> bool:
         """Tell whether there is a connection to a peer."""
-        return bool(self._swarm.get_connections(peer_id_of(peer_id)))
+        return self._notices.is_connected(peer_id)
 
     def connections(self) -> list[ConnectionInfo]:
-        """Return who is connected."""
-        return [
-            ConnectionInfo(
-                peer_id,
-                notice.direction,
-                notice.connected_at,
-                self._tallies.get(peer_id, Tally()).sent,
-                self._tallies.get(peer_id, Tally()).received,
-            )
-            for peer_id, notice in self._notices.peers.items()
-        ]
+        """Return every connection; a peer can have two."""
+        return self._notices.infos()
+
+    async def wait_disconnected(self, peer_id: str) -> None:
+        """Wait until there is no connection to a peer."""
+        while self.is_connected(peer_id):
+            await self._gone.setdefault(peer_id, trio.Event()).wait()
 
     async def connect(
         self, multiaddrs: Sequence[str], peer_id: str | None = None, *, timeout_seconds: float = DIAL_SECONDS
@@ -198,151 +204,156 @@ class NetworkHost:
         """Connect to a peer at any of its addresses; the addresses or ``peer_id`` pin who it must be.
 
         Raises:
-            UsageError: an address that can't be dialled, or nobody is pinned.
+            UsageError: an address that can't be dialled.
             NetworkKeyError: the peer holds another network key.
-            DialError: nobody answered, or somebody else did.
+            DialError: nobody answered, or somebody else did, or nobody is pinned.
+            PeerTimeoutError: somebody takes calls there and does not shake hands.
         """
-        addrs = [TcpAddr.parse(addr) for addr in multiaddrs]
-        pinned = {addr.peer_id for addr in addrs if addr.peer_id} | ({peer_id} if peer_id else set())
-        if len(pinned) != 1:
-            raise DialError("No address says which peer is expected there", "Give it with /p2p/<peer ID>.")
-        expected = pinned.pop()
-        if not self.is_connected(expected):
-            self._dialled[expected] = await self._dialer.dial(addrs, expected, timeout_seconds)
-        return expected
+        return await self._dialler.connect(
+            [TcpAddr.parse(addr) for addr in multiaddrs], peer_id, timeout_seconds
+        )
 
     async def disconnect(self, peer_id: str) -> None:
         """Close the connections to a peer."""
-        with connection_errors():
-            await self._library.disconnect(peer_id_of(peer_id))
-
-    # --- listening ---------------------------------------------------------------------------------
-
-    async def _listen(self, addr: TcpAddr) -> list[trio.SocketListener]:
-        try:
-            listeners = await trio.open_tcp_listeners(addr.port, host=addr.host)
-        except OSError as exc:
-            what = (
-                "is taken by another program"
-                if exc.errno == errno.EADDRINUSE
-                else f"can't be used: {exc.strerror}"
-            )
-            raise ListenError(
-                f"The listen address {addr} {what}", "Choose another with --listen or in config.toml."
-            ) from exc
-        for listener in listeners:
-            port = listener.socket.getsockname()[1]
-            self._bound.append(TcpAddr(addr.kind, addr.host, port))
-        return list(listeners)
-
-    async def _accept_all(self, listeners: Sequence[trio.SocketListener]) -> None:
-        async with trio.open_nursery() as nursery:
-            for listener in listeners:
-                nursery.start_soon(self._accept, listener, nursery)
-
-    async def _accept(self, listener: trio.SocketListener, nursery: trio.Nursery) -> None:
-        async with listener:
-            while True:
-                try:
-                    socket = await listener.accept()
-                except OSError as exc:
-                    if exc.errno not in _NO_DESCRIPTORS:
-                        raise
-                    await trio.sleep(ACCEPT_PAUSE_SECONDS)
-                else:
-                    nursery.start_soon(self._admit, socket)
+        while (connection := self._notices.newest(peer_id)) is not None:
+            await _close(connection)
 
     async def _admit(self, socket: trio.SocketStream) -> None:
-        """Upgrade an inbound socket, unless too many wait for that already."""
-        with contextlib.suppress(OSError):
-            address = str(socket.socket.getpeername()[0])
-            count = self._upgrading.get(address, 0)
-            if sum(self._upgrading.values()) >= MAX_UPGRADING or count >= MAX_UPGRADING_PER_ADDRESS:
-                await trio.aclose_forcefully(socket)
+        """Upgrade an inbound socket, and keep it until its connection ends."""
+        with CrashBarrier("inbound_connection_crashed"):
+            remote = remote_of(socket)
+            if remote is None:
                 return
-            self._upgrading[address] = count + 1
-            is_upgraded = False
+            keep_alive(socket)
+            connection = None
             try:
-                with trio.move_on_after(UPGRADE_SECONDS), connection_errors():
-                    await self._swarm.upgrade_inbound_raw_conn(
-                        raw_connection(socket, self._psk, is_initiator=False), None
-                    )
-                    is_upgraded = True
-            finally:
-                self._upgrading[address] -= 1
-                if not self._upgrading[address]:
-                    del self._upgrading[address]
-                if not is_upgraded:
-                    await trio.aclose_forcefully(socket)
+                with self._room.enter(remote.host):
+                    muxer = await self._upgrader.upgrade(socket, remote)
+                    connection = await self._swarm.add_conn(muxer, "inbound")
+            except (*HANDSHAKE_ERRORS, PeertransferError, trio.TooSlowError) as exc:
+                log.debug("inbound_connection_refused", extra={"reason": type(exc).__name__})
+            if connection is not None:
+                await connection.event_closed.wait()
 
-    def _connected(self, peer_id: str) -> None:
+    def _came(self, peer_id: str) -> None:
         if self.on_connected is not None:
             self.on_connected(peer_id)
 
-    def _disconnected(self, peer_id: str) -> None:
-        self._tallies.pop(peer_id, None)
+    def _went(self, peer_id: str) -> None:
+        self._learned.pop(peer_id, None)
+        self._dialler.reached.pop(peer_id, None)
+        gone = self._gone.pop(peer_id, None)
+        if gone is not None:
+            gone.set()
         if self.on_disconnected is not None:
             self.on_disconnected(peer_id)
 
     # --- streams -----------------------------------------------------------------------------------
 
     def set_handler(self, protocol_id: str, handler: StreamHandler) -> None:
-        """Have inbound streams of a protocol handled; the handler closes its stream."""
-
-        async def handle(library_stream: Any) -> None:
-            stream = self._peer_stream(library_stream)
-            try:
-                await handler(stream)
-            except PeertransferError as error:
-                log.info("handler_failed", extra={"peer": stream.peer_id[-8:], "reason": error.code})
-                with contextlib.suppress(StreamLostError):
-                    await stream.reset()
-
-        self._library.set_stream_handler(protocol_id, handle)
+        """Have inbound streams of a protocol handled; a stream that its handler leaves open is closed."""
+        self._handlers[protocol_id] = handler
 
     async def open_stream(self, peer_id: str, protocol_id: str) -> PeerStream:
         """Open a stream to a connected peer.
 
         Raises:
-            StreamLostError: it is not connected, or does not speak the protocol.
+            StreamLostError: it is not connected, or answers nothing.
+            RemoteProtocolError: it does not speak the protocol.
         """
-        with trio.move_on_after(STREAM_SECONDS), stream_errors(peer_id):
-            return self._peer_stream(await self._library.new_stream(peer_id_of(peer_id), [protocol_id]))
+        connection = self._notices.newest(peer_id)
+        if connection is None:
+            raise StreamLostError("The peer is not connected", "It is tried again.", peer=peer_id)
+        stream = None
+        is_agreed = False
+        try:
+            with trio.move_on_after(STREAM_SECONDS), stream_errors(peer_id):
+                stream = MuxedStream(await connection.new_stream())
+                await propose_protocol(stream, protocol_id)
+                is_agreed = True
+        finally:
+            if stream is not None and not is_agreed:
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + 1), teardown_errors():
+                    await stream.reset()
+        if is_agreed:
+            return PeerStream(stream, protocol_id)
         raise StreamLostError("The peer opens no stream", "It is tried again.", peer=peer_id)
-
-    def _peer_stream(self, library_stream: Any) -> PeerStream:
-        peer_id = library_stream.muxed_conn.peer_id.to_base58()
-        tally = self._tallies.setdefault(peer_id, Tally())
-        return PeerStream(library_stream, peer_id, peer_id_octets(peer_id), tally)
-
-    # --- identify ----------------------------------------------------------------------------------
 
     async def identify(self, peer_id: str) -> IdentifyMessage:
         """Ask a connected peer what it says of itself.
 
         Raises:
-            StreamLostError, PeerTimeoutError, RemoteProtocolError: it says nothing that can be read.
+            ReachError: it is gone or silent.
+            RemoteProtocolError: it says nothing, or nothing that can be read.
         """
-        stream = await self.open_stream(peer_id, IDENTIFY_PROTOCOLS[0])
-        reader = FrameReader(MAX_IDENTIFY)
+        stream = await self.open_stream(peer_id, IDENTIFY)
         try:
-            while (frame := reader.next_frame()) is None:
-                octets = await stream.receive(MAX_IDENTIFY, idle_seconds=IDENTIFY_SECONDS)
-                if not octets:
-                    raise RemoteProtocolError("The peer says nothing of itself", peer=peer_id)
-                reader.receive_data(octets)
-            return decode_identify(bytes(frame))
+            said = await read_identify(stream)
         finally:
-            with contextlib.suppress(StreamLostError):
-                await stream.aclose()
+            await stream.aclose()
+        self._learned[peer_id] = said
+        return said
+
+    async def _serve_stream(self, library_stream: Any) -> None:
+        """Agree on a protocol with whoever opened a stream, and have it handled."""
+        peer_id: str = library_stream.muxed_conn.peer_id.to_base58()
+        barrier = CrashBarrier("stream_crashed", peer_id)
+        is_served = False
+        try:
+            with barrier:
+                try:
+                    is_served = await self._negotiate_and_handle(library_stream, peer_id)
+                except DisclosureError:
+                    raise  # our bug: the barrier logs it in full
+                except PeertransferError as error:
+                    log.info("stream_failed", extra={"peer": peer_id[-8:], "reason": error.code})
+        finally:
+            if not is_served:
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + 1), teardown_errors():
+                    await library_stream.reset()
+
+    async def _negotiate_and_handle(self, library_stream: Any, peer_id: str) -> bool:
+        protocol_id = ""
+        stream = MuxedStream(library_stream)
+        with trio.move_on_after(STREAM_SECONDS), stream_errors(peer_id):
+            protocol_id = await accept_protocol(stream, {*self._handlers, str(PING)})
+        if not protocol_id:
+            return False
+        library_stream.set_protocol(protocol_id)
+        with self._counted(peer_id, protocol_id):
+            if protocol_id == PING:
+                with stream_errors(peer_id):
+                    await self._ping(library_stream)
+                return True
+            peer_stream = PeerStream(stream, protocol_id)
+            await self._handlers[protocol_id](peer_stream)
+            await peer_stream.aclose()
+        return True
+
+    @contextlib.contextmanager
+    def _counted(self, peer_id: str, protocol_id: str) -> Any:
+        key = (peer_id, protocol_id)
+        if self._serving[key] >= MAX_STREAMS_PER_PROTOCOL or self._serving.total() >= MAX_STREAMS:
+            raise RemoteProtocolError("A peer opens too many streams", peer=peer_id)
+        self._serving[key] += 1
+        try:
+            yield
+        finally:
+            self._serving[key] -= 1
+            if not self._serving[key]:
+                del self._serving[key]
+
+    # --- identify ----------------------------------------------------------------------------------
 
     async def _answer_identify(self, stream: PeerStream) -> None:
-        if self.identify_answer is None:
-            await stream.reset()
-            return
-        frame = await self.identify_answer(stream.peer_id, None)
-        if frame is None:
-            await stream.reset()
-            return
-        await stream.send(frame)
-        await stream.aclose()
+        connection = self._notices.newest(stream.peer_id)
+        remote = None if connection is None else connection.muxed_conn.raw.remote.to_octets()
+        await answer(stream, self.identify_answer, remote)
+
+    async def _hear_push(self, stream: PeerStream) -> None:
+        self._learned[stream.peer_id] = await read_identify(stream)
+
+
+async def _close(connection: Any) -> None:
+    with teardown_errors():
+        await connection.close()

@@ -1,119 +1,96 @@
-"""The library's host, configured so that only what is wanted is on, and its errors kept in one place."""
+"""The library's host and swarm, with everything switched off that acts by itself.
+
+It opens no socket and decides nothing. Off are: the automatic dialling and pruning of the swarm, the
+identify push to everybody (fact 18), the identify request to everybody, the resource manager and its
+exporter (fact 11), observed addresses, mDNS and UPnP, and answers to ``ls`` (``transport.negotiation``).
+"""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-import trio
-from cryptography.exceptions import InvalidTag
-from google.protobuf.message import DecodeError
-from libp2p import new_host
-from libp2p.crypto.ed25519 import create_new_key_pair
-from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
-from libp2p.custom_types import TProtocol
-from libp2p.exceptions import BaseLibp2pError
-from libp2p.io.exceptions import IOException
+from libp2p.host.basic_host import BasicHost
 from libp2p.network.config import ConnectionConfig
+from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
-from libp2p.peer.peerstore import PeerStoreError
-from libp2p.protocol_muxer.exceptions import MultiselectError
-from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
-from libp2p.security.noise.transport import Transport as NoiseTransport
-from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
-from libp2p.stream_muxer.yamux.yamux import Yamux
-from noise.exceptions import (
-    NoiseHandshakeError,
-    NoiseInvalidMessage,
-    NoiseMaxNonceError,
-    NoiseValidationError,
-    NoiseValueError,
-)
+from libp2p.peer.peerstore import PeerStore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
-log = logging.getLogger("peertransfer.net")
+    from libp2p.abc import INetStream
+    from libp2p.crypto.keys import KeyPair
+    from libp2p.transport.upgrader import TransportUpgrader
 
 MAX_CONNECTIONS = 512
 MAX_CONNECTIONS_PER_PEER = 2
-UPGRADE_SECONDS = 5.0
-
-UPGRADE_ERRORS = (
-    *(BaseLibp2pError, PeerStoreError, IOException, OSError, EOFError),
-    *(trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError, trio.TooSlowError),
-    *(InvalidTag, NoiseHandshakeError, NoiseInvalidMessage, NoiseMaxNonceError, NoiseValidationError),
-    *(NoiseValueError, DecodeError),
-    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError),
-)
-"""All that a stranger's octets have the library raise: it lets Noise's errors and its own slips through.
-
-One that got further would end the node.
-"""
+"""Two, because peers may dial each other at the same moment; of more, the least used one is closed."""
 
 
-def make_library_host(seed: bytes) -> Any:
-    """Return a libp2p host: Noise and yamux only, no discovery, no push, no automatic dialling."""
-    logging.getLogger("libp2p").setLevel(logging.CRITICAL)
-    pair = create_new_key_pair(seed)
-    noise = NoiseTransport(pair, noise_privkey=create_new_x25519_key_pair().private_key)
-    host: Any = new_host(
-        key_pair=pair,
-        sec_opt={NOISE: noise},
-        muxer_opt={TProtocol(YAMUX): Yamux},
-        connection_config=ConnectionConfig(
-            max_connections=MAX_CONNECTIONS,
-            max_connections_per_peer=MAX_CONNECTIONS_PER_PEER,
-            min_connections=0,
-            low_watermark=0,
-            inbound_upgrade_timeout=UPGRADE_SECONDS,
-            outbound_upgrade_timeout=UPGRADE_SECONDS,
-        ),
+class QuietSwarm(Swarm):
+    """Holds connections that others made."""
+
+    async def run(self) -> None:
+        """Run until stopped: no dialler, no pruner, no recovery task."""
+        self.event_background_nursery_created.set()
+        await self.manager.wait_finished()
+
+    def _schedule_auto_connect(self) -> None:
+        """Dial nobody."""
+
+    def _schedule_prune(self) -> None:
+        """Prune nobody: the caps hold when a connection is added."""
+
+
+class QuietHost(BasicHost):
+    """Speaks when spoken to; new streams go to ``on_stream``."""
+
+    def __init__(self, swarm: Swarm, on_stream: Callable[[INetStream], Awaitable[None]]) -> None:
+        self._on_stream = on_stream
+        super().__init__(swarm, disable_identify_address_discovery=True)
+
+    async def _push_identify_to_all_peers(self) -> None:
+        """Tell nobody unasked."""
+
+    def _schedule_identify(self, peer_id: ID, *, reason: str) -> None:
+        """Ask nobody by itself."""
+
+    async def _swarm_stream_handler(self, net_stream: INetStream) -> None:
+        await self._on_stream(net_stream)
+
+
+def make_swarm(key_pair: KeyPair, upgrader: TransportUpgrader) -> QuietSwarm:
+    """Return a swarm for an identity, with our caps."""
+    quiet_logging()
+    peer_id = ID.from_pubkey(key_pair.public_key)
+    peerstore = PeerStore()
+    peerstore.add_key_pair(peer_id, key_pair)
+    config = ConnectionConfig(
+        max_connections=MAX_CONNECTIONS,
+        high_watermark=MAX_CONNECTIONS,
+        max_connections_per_peer=MAX_CONNECTIONS_PER_PEER,
+        grace_period=0,
+        min_connections=0,
+        low_watermark=0,
     )
-    host._push_identify_to_all_peers = _push_nothing  # noqa: SLF001 - fact 18: there is no hook
-    host._schedule_identify = _schedule_nothing  # noqa: SLF001 - ``NetworkHost.identify`` asks, when it is wanted
-    host.get_network().auto_connector.maybe_connect = _dial_nobody
-    host.multiselect.negotiate = _guarded(host.multiselect.negotiate)
-    return host
+    return QuietSwarm(peer_id, peerstore, upgrader, [], connection_config=config)
 
 
-def _guarded(negotiate: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Have garbage in a stream's first message reset that stream; the library lets it end the host."""
-
-    async def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
-            protocol, handler = await negotiate(*args, **kwargs)
-        except UPGRADE_ERRORS as exc:
-            raise MultiselectError("the peer negotiates no protocol") from exc
-        if protocol is None:
-            raise MultiselectError("the peer negotiates no protocol")
-        return protocol, handler
-
-    return guarded
-
-
-def peer_id_of(text: str) -> Any:
+def library_peer_id(text: str) -> Any:
     """Return the library's form of a peer ID."""
     return ID.from_base58(text)
 
 
-@contextlib.contextmanager
-def connection_errors() -> Iterator[None]:
-    """Note and drop whatever ends a connection or an upgrade; the caller sees that it is not there."""
-    try:
-        yield
-    except UPGRADE_ERRORS as exc:
-        log.debug("connection_failed", extra={"reason": type(exc).__name__})
+def quiet_logging() -> None:
+    """Keep the library from the terminal: its lines hold full addresses and peer IDs.
 
-
-async def _push_nothing() -> None:
-    """Stand for the library's unasked identify push."""
-
-
-def _schedule_nothing(*_args: object, **_kwargs: object) -> None:
-    """Stand for the library's own identify of every new peer."""
-
-
-async def _dial_nobody() -> None:
-    """Stand for the library's own dialling of whoever it knows, which no watermark turns off."""
+    Some of its modules log on the root logger by ``logging.debug``, which would install a handler that
+    writes to standard error; a handler that drops everything keeps that from happening.
+    """
+    library = logging.getLogger("libp2p")
+    if not library.isEnabledFor(logging.DEBUG):  # LIBP2P_DEBUG is a developer's own choice
+        library.setLevel(logging.CRITICAL + 1)
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())

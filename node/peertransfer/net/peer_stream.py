@@ -1,116 +1,147 @@
 """One stream to one peer: the only place of this node that writes what a view became.
 
-It refuses a frame that was sealed for somebody else. Spec: ARCHITECTURE.md 3.2.
+It refuses a frame that was sealed for somebody else, and decides nothing beyond that. Spec:
+ARCHITECTURE.md 3.2; deadlines: RELIABILITY.md, limits table.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
-from libp2p.network.stream.exceptions import StreamEOF
 
 from peertransfer.disclosure.audience import Anyone, Audience, OnePeer
-from peertransfer.errors import AudienceMismatchError, PeerTimeoutError
-from peertransfer.net.translate import stream_errors
+from peertransfer.errors import AudienceMismatchError, DisclosureError, PeerTimeoutError, StreamLostError
+from peertransfer.net.translate import STREAM_ERRORS, stream_errors, teardown_errors
+from peertransfer.transport.multiaddrs import peer_id_octets
+from peertransfer.transport.muxer import FRAME_PAYLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from peertransfer.disclosure.frame import SealedFrame
+    from peertransfer.transport.muxed_stream import MuxedStream
 
-WRITE_SIZE = 1 << 18
-"""Octets handed to the muxer at once."""
 IDLE_SECONDS = 3600.0
 """Where the caller names no shorter wait."""
-WRITE_SECONDS = 60.0
-"""A peer that takes none of a write for so long is gone."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """Octets of all streams with one peer."""
-
-    sent: int = 0
-    received: int = 0
+STALL_SECONDS = 60.0
+"""A peer that takes not one octet for so long is gone; one that takes few is only slow."""
+CLOSE_SECONDS = 5.0
 
 
 class PeerStream:
     """A libp2p stream, and what its peer has proven on it."""
 
-    def __init__(self, stream: Any, peer_id: str, peer_id_bytes: bytes, tally: Tally) -> None:
+    def __init__(self, stream: MuxedStream, protocol_id: str) -> None:
         self._stream = stream
-        self.peer_id = peer_id
-        self.peer_id_bytes = peer_id_bytes
-        self.proven: set[Audience] = {OnePeer(peer_id), Anyone()}
+        self.peer_id = stream.peer_id
+        self.peer_id_bytes = peer_id_octets(stream.peer_id)
+        self.protocol_id = protocol_id
+        self.proven: set[Audience] = {OnePeer(stream.peer_id), Anyone()}
         """All audiences to which the peer has proven to belong."""
-        self.tally = tally
-        """Octets of all streams with this peer."""
+        self.tally = stream.muxer.tally
+        """Octets of all streams of this node's own protocols on this connection."""
+        self._sending = trio.Lock()
         self._is_closed = False
 
     def prove(self, audience: Audience) -> None:
-        """Note that the peer has proven to belong to ``audience``."""
+        """Note that the peer has proven to belong to ``audience``.
+
+        Raises:
+            DisclosureError: it is another peer's own audience, to which nobody else can belong.
+        """
+        if isinstance(audience, OnePeer) and audience.peer_id != self.peer_id:
+            raise DisclosureError("a peer was about to be taken for another one")
         self.proven.add(audience)
 
-    async def send(self, frame: SealedFrame) -> None:
-        """Write head and body of a frame.
+    async def send(self, frame: SealedFrame, *, stall_seconds: float = STALL_SECONDS) -> None:
+        """Write head and body of a frame; whole frames go in the order of the calls.
 
         Raises:
             AudienceMismatchError: it is sealed for somebody to whom this peer has not proven to belong.
             StreamLostError: the stream is over.
-            PeerTimeoutError: the peer takes nothing.
+            PeerTimeoutError: the peer took nothing for ``stall_seconds``.
         """
         if frame.audience not in self.proven:
             raise AudienceMismatchError(f"A frame for {frame.audience} was about to go to {self.peer_id}")
-        for piece in _pieces(frame):
-            with trio.move_on_after(WRITE_SECONDS) as scope, stream_errors(self.peer_id):
-                await self._stream.write(piece)
+        async with self._sending:
+            for piece in _pieces(frame):
+                await self._send(memoryview(piece), stall_seconds)
+
+    async def _send(self, piece: memoryview, stall_seconds: float) -> None:
+        while piece:
+            with trio.move_on_after(stall_seconds) as scope, stream_errors(self.peer_id):
+                sent = await self._stream.write_some(piece)
             if scope.cancelled_caught:
                 raise PeerTimeoutError("The peer takes nothing", peer=self.peer_id)
-            self.tally.sent += len(piece)
+            self.tally.sent += sent
+            piece = piece[sent:]
 
     async def receive(self, max_octets: int = 65_536, *, idle_seconds: float = IDLE_SECONDS) -> bytes:
-        """Read some octets; none at the end of the stream.
+        """Read some octets; none at the end that the peer made.
 
         Raises:
-            StreamLostError: the stream is over.
+            StreamLostError: the stream, or its connection, broke.
             PeerTimeoutError: nothing came for ``idle_seconds``.
         """
-        with trio.move_on_after(idle_seconds), stream_errors(self.peer_id):
-            try:
-                octets: bytes = await self._stream.read(max_octets)
-            except StreamEOF:
-                return b""
+        with trio.move_on_after(idle_seconds):
+            octets = await self._receive(max_octets)
             self.tally.received += len(octets)
             return octets
         raise PeerTimeoutError("The peer is silent", peer=self.peer_id)
 
+    async def _receive(self, max_octets: int) -> bytes:
+        try:
+            octets = await self._stream.read(max_octets)
+        except STREAM_ERRORS as exc:
+            rest = self._stream.rest()
+            if rest is None:
+                raise StreamLostError(
+                    "The stream to the peer ended", "It is tried again.", peer=self.peer_id
+                ) from exc
+            return rest
+        return octets
+
+    async def close_write(self) -> None:
+        """Say that nothing more comes from us; what the peer sends can still be read."""
+        with stream_errors(self.peer_id):
+            await self._stream.close_write()
+
     async def aclose(self) -> None:
-        """Close the stream; again: nothing."""
-        if not self._is_closed:
-            self._is_closed = True
-            with stream_errors(self.peer_id):
+        """Close the stream; again: nothing. Whoever is cancelled meanwhile leaves it reset."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        is_clean = False
+        try:
+            with teardown_errors():
                 await self._stream.close()
+                is_clean = True
+        finally:
+            if not is_clean:
+                await self._reset()
 
     async def reset(self) -> None:
         """Break the stream off; after a close: nothing."""
         if not self._is_closed:
             self._is_closed = True
-            with stream_errors(self.peer_id):
-                await self._stream.reset()
+            await self._reset()
+
+    async def _reset(self) -> None:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS), teardown_errors():
+            await self._stream.reset()
 
 
-def _pieces(frame: SealedFrame) -> Iterator[bytes]:
-    """Yield what is written at once: small parts joined, large ones cut."""
+def _pieces(frame: SealedFrame) -> Iterator[bytes | memoryview]:
+    """Yield what is written at once: small parts joined, large ones cut, each at most a frame of yamux."""
     waiting = bytearray(frame.head)
     for part in frame.body:
-        if len(waiting) + len(part) <= WRITE_SIZE:
-            waiting += part
-            continue
-        yield bytes(waiting)
-        waiting.clear()
-        for start in range(0, len(part), WRITE_SIZE):
-            yield bytes(part[start : start + WRITE_SIZE])
+        start = 0
+        while len(waiting) + len(part) - start >= FRAME_PAYLOAD:
+            end = start + max(FRAME_PAYLOAD - len(waiting), 0)
+            yield bytes(waiting) + part[start:end] if waiting else part[start:end]
+            waiting.clear()
+            start = end
+        waiting += part[start:]
     if waiting:
         yield bytes(waiting)

@@ -1,6 +1,7 @@
 """Keep bootstrap peers connected: dial, and dial again with back-off and jitter.
 
-Spec: RELIABILITY.md, limits table ("dial: backoff").
+It chooses no peers and dials nobody else. Spec: RELIABILITY.md, limits table ("dial: backoff") and the
+network faults of its matrix (1 s to 60 s, full jitter, at most one dial a second to a peer).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from peertransfer.errors import PeertransferError
 from peertransfer.transport.multiaddrs import TcpAddr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from peertransfer.net.host import NetworkHost
 
@@ -23,8 +24,6 @@ log = logging.getLogger("peertransfer.net")
 
 FIRST_SECONDS = 1.0
 LAST_SECONDS = 60.0
-LOOK_SECONDS = 1.0
-"""Between two looks at whether a connected peer still is."""
 
 
 def back_off(failures: int, chance: float) -> float:
@@ -33,38 +32,50 @@ def back_off(failures: int, chance: float) -> float:
     Args:
         failures: at least 1.
         chance: random, 0 to 1.
+
+    Returns:
+        Seconds, never less than one: nobody is dialled more often.
     """
-    return chance * min(LAST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures, 16))
+    bound = min(LAST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures, 16))
+    return FIRST_SECONDS + chance * (bound - FIRST_SECONDS)
 
 
 class Reconnector:
     """Keeps a host connected to some peers."""
 
-    def __init__(self, host: NetworkHost, multiaddrs: Sequence[str]) -> None:
+    def __init__(
+        self,
+        host: NetworkHost,
+        multiaddrs: Sequence[str],
+        *,
+        chance: Callable[[], float] = random.random,  # noqa: S311 - jitter
+    ) -> None:
+        """Group the addresses by peer; those without a peer ID, and the host's own, are left out."""
         self._host = host
+        self._chance = chance
         self._addrs: dict[str, list[str]] = {}
         for addr in multiaddrs:
-            self._addrs.setdefault(TcpAddr.parse(addr).peer_id, []).append(addr)
+            peer_id = TcpAddr.parse(addr).peer_id
+            if peer_id and peer_id != host.peer_id:
+                self._addrs.setdefault(peer_id, []).append(addr)
 
     async def run(self) -> None:
         """Keep all of them connected until cancelled."""
         async with trio.open_nursery() as nursery:
             for peer_id, addrs in self._addrs.items():
-                if peer_id and peer_id != self._host.peer_id:
-                    nursery.start_soon(self._keep, peer_id, addrs)
+                nursery.start_soon(self._keep, peer_id, addrs)
 
     async def _keep(self, peer_id: str, addrs: Sequence[str]) -> None:
         failures = 0
         while True:
-            if self._host.is_connected(peer_id):
-                failures = 0
-                await trio.sleep(LOOK_SECONDS)
-                continue
+            began = trio.current_time()
             try:
                 await self._host.connect(addrs, peer_id)
-                # A peer that hangs up at once must not be dialled without a pause.
-                await trio.sleep(LOOK_SECONDS)
             except PeertransferError as error:
-                failures += 1
                 log.info("bootstrap_unreachable", extra={"peer": peer_id[-8:], "reason": error.code})
-                await trio.sleep(back_off(failures, random.random()))  # noqa: S311 - jitter
+            else:
+                await self._host.wait_disconnected(peer_id)
+                if trio.current_time() - began > LAST_SECONDS:
+                    failures = 0
+            failures += 1
+            await trio.sleep(back_off(failures, self._chance()))

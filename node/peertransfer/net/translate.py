@@ -1,4 +1,8 @@
-"""The only place where the library's errors become ours."""
+"""The only place where the library's errors become ours.
+
+It closes nothing. An exception that stands in no list here is a fault: ``transport.barrier`` keeps it to
+the connection or stream that it was in.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,46 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import trio
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from google.protobuf.message import DecodeError
 from libp2p.exceptions import BaseLibp2pError
-from libp2p.io.exceptions import IOException
+from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
+from nacl.exceptions import CryptoError
+from noise.exceptions import NoiseHandshakeError, NoiseInvalidMessage, NoiseMaxNonceError, NoiseValueError
 
-from peertransfer.errors import StreamLostError
+from peertransfer.errors import DialError, PeerTimeoutError, StreamLostError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+STREAM_ERRORS = (
+    BaseLibp2pError,
+    OSError,
+    EOFError,
+    KeyError,  # yamux looks up a stream that it has dropped meanwhile
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+)
+"""What ends a stream, or the connection below it."""
+HANDSHAKE_ERRORS = (
+    *STREAM_ERRORS,
+    ValueError,
+    AssertionError,
+    AttributeError,  # P-256 identities under fastecdsa 4
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    InvalidTag,
+    InvalidSignature,
+    CryptoError,
+    DecodeError,
+    NoiseHandshakeError,
+    NoiseInvalidMessage,
+    NoiseMaxNonceError,
+    NoiseValueError,
+    UsageError,  # the peer's identity is no Ed25519 key
+)
+"""What a hostile or foreign handshake makes the library raise."""
 
 
 @contextlib.contextmanager
@@ -24,5 +61,50 @@ def stream_errors(peer_id: str) -> Iterator[None]:
     """
     try:
         yield
-    except (BaseLibp2pError, IOException, OSError, trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+    except STREAM_ERRORS as exc:
         raise StreamLostError("The stream to the peer ended", "It is tried again.", peer=peer_id) from exc
+
+
+@contextlib.contextmanager
+def handshake_errors(where: str, peer_id: str) -> Iterator[None]:
+    """Raise what a failed upgrade means for whoever dialled ``where``; ``NetworkKeyError`` passes.
+
+    Raises:
+        PeerTimeoutError: somebody takes calls there, but says too little.
+        DialError: it is not the peer that is expected there.
+    """
+    try:
+        yield
+    except trio.TooSlowError as exc:
+        raise PeerTimeoutError(
+            f"{where} takes calls, but does not shake hands",
+            "It may hang or be overloaded: try again later.",
+            peer=peer_id,
+        ) from exc
+    except HANDSHAKE_ERRORS as exc:
+        if _is_mismatch(exc):
+            raise DialError(
+                f"Another peer than …{peer_id[-8:]} answers at {where}",
+                "Ask for the peer's present address and peer ID.",
+                peer=peer_id,
+            ) from exc
+        raise DialError(
+            f"{where} answers, but not as a peer of this network",
+            "Check the port: it must be a libp2p node's, with Noise and yamux.",
+            peer=peer_id,
+        ) from exc
+
+
+@contextlib.contextmanager
+def teardown_errors() -> Iterator[None]:
+    """Drop what goes wrong while something is closed that is lost anyway."""
+    with contextlib.suppress(*STREAM_ERRORS):
+        yield
+
+
+def _is_mismatch(exc: BaseException | None) -> bool:
+    while exc is not None:
+        if isinstance(exc, PeerIDMismatchesPubkey):
+            return True
+        exc = exc.__cause__
+    return False

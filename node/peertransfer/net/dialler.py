@@ -1,0 +1,132 @@
+"""How is a peer reached? Its addresses, staggered, within one deadline; one dial per peer at a time.
+
+It knows no streams and keeps nobody connected (``net.reconnect``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from peertransfer.errors import DialError, NetworkKeyError, PeerTimeoutError
+from peertransfer.net.translate import handshake_errors, teardown_errors
+from peertransfer.transport.dialing import first_to_answer
+from peertransfer.transport.tcp import open_connection, order, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from peertransfer.errors import PeertransferError
+    from peertransfer.net.notices import Notices
+    from peertransfer.transport.multiaddrs import TcpAddr
+    from peertransfer.transport.muxer import Muxer
+    from peertransfer.transport.upgrade import Upgrader
+
+PARALLEL_DIALS = 8
+"""Attempts of this host that run at once."""
+
+
+class Dialler:
+    """Dials for one host."""
+
+    def __init__(self, own_peer_id: str, upgrader: Upgrader, swarm: Any, notices: Notices) -> None:
+        self._own_peer_id = own_peer_id
+        self._upgrader = upgrader
+        self._swarm = swarm
+        self._notices = notices
+        self._slots = trio.CapacityLimiter(PARALLEL_DIALS)
+        self._dialling: dict[str, trio.Lock] = {}
+        self.reached: dict[str, TcpAddr] = {}
+        """At which address each peer was reached, of those that are connected."""
+
+    async def connect(self, addrs: Sequence[TcpAddr], peer_id: str | None, timeout_seconds: float) -> str:
+        """Connect to the one peer that the addresses or ``peer_id`` name; return its ID.
+
+        Raises:
+            NetworkKeyError: the peer holds another network key.
+            DialError: nobody answered, or somebody else did, or not exactly one peer is named.
+            PeerTimeoutError: somebody takes calls there and does not shake hands.
+        """
+        named = {addr.peer_id for addr in addrs if addr.peer_id} | ({peer_id} if peer_id else set())
+        if len(named) != 1:
+            raise DialError(
+                "No address says which peer is expected there, or they differ", "Give it with /p2p/<peer ID>."
+            )
+        expected = named.pop()
+        if expected == self._own_peer_id:
+            raise DialError("That is this node itself", "Give the address of another peer.", peer=expected)
+        deadline = trio.current_time() + timeout_seconds
+        lock = self._dialling.setdefault(expected, trio.Lock())
+        try:
+            with trio.move_on_at(deadline):
+                async with lock:
+                    if not self._notices.is_connected(expected):
+                        await self._dial(addrs, expected, deadline)
+        finally:
+            if not lock.locked() and not lock.statistics().tasks_waiting:
+                self._dialling.pop(expected, None)
+        if not self._notices.is_connected(expected):
+            raise self._no_route(expected, addrs)
+        return expected
+
+    async def _dial(self, addrs: Sequence[TcpAddr], peer_id: str, deadline: float) -> None:
+        failures: list[PeertransferError] = []
+        found: list[TcpAddr] = []
+        for addr in addrs:
+            try:
+                found += await resolve(addr)
+            except DialError as error:
+                failures.append(error)
+
+        async def attempt(addr: TcpAddr) -> tuple[TcpAddr, Muxer]:
+            async with self._slots:
+                return addr, await self._reach(addr, peer_id, deadline)
+
+        won, more = await first_to_answer(order(found), attempt, _discard)
+        if not won:
+            raise self._worst([*failures, *more], peer_id, addrs)
+        addr, muxer = won[0]
+        with handshake_errors(str(addr), peer_id):
+            await self._swarm.add_conn(muxer, "outbound")
+        self.reached[peer_id] = addr
+
+    async def _reach(self, addr: TcpAddr, peer_id: str, deadline: float) -> Muxer:
+        with trio.move_on_at(deadline - _MARGIN) as scope:
+            socket = await open_connection(addr)
+        if scope.cancelled_caught:
+            raise DialError(f"{addr.bare()} does not answer", "A firewall may be in between.", peer=peer_id)
+        with handshake_errors(str(addr.bare()), peer_id), trio.fail_at(deadline - _MARGIN):
+            return await self._upgrader.upgrade(socket, addr.bare(), expected=peer_id)
+
+    def _worst(
+        self, failures: Sequence[PeertransferError], peer_id: str, addrs: Sequence[TcpAddr]
+    ) -> PeertransferError:
+        """Return what tells a person most."""
+        for kind in (NetworkKeyError, PeerTimeoutError):
+            for error in failures:
+                if isinstance(error, kind):
+                    return error
+        return self._no_route(peer_id, addrs, failures)
+
+    def _no_route(
+        self, peer_id: str, addrs: Sequence[TcpAddr], failures: Sequence[PeertransferError] = ()
+    ) -> DialError:
+        reasons = "; ".join(dict.fromkeys(error.message for error in failures))
+        return DialError(
+            f"No route to the peer …{peer_id[-8:]}: none of its {len(addrs)} addresses answers"
+            + (f" ({reasons})" if reasons else ""),
+            "Look whether it runs, and whether a firewall is in between.",
+            peer=peer_id,
+        )
+
+
+_MARGIN = 0.05
+"""Attempts end by themselves a little before the whole deadline, so that their reasons are heard."""
+
+
+async def _discard(late: tuple[TcpAddr, Muxer]) -> None:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(teardown_errors())
+        await late[1].raw.close()

@@ -1,0 +1,89 @@
+"""One stream of a muxed connection: reads with our own flow control, and writes that wait for the peer.
+
+It seals and judges nothing (``net.peer_stream``), and agrees on no protocol (``transport.negotiation``).
+
+Strategy: the library doubles a stream's window at every quick read, of however few octets, up to 16 MiB. Here
+a window doubles when half of it was taken within a few round trips, and all windows of a connection together
+have a bound (RELIABILITY.md, limits table: 256 KiB at the start, 8 MiB grown on use).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from peertransfer.transport.muxer import FRAME_PAYLOAD, Muxer
+
+WINDOW_POLL_SECONDS = 0.005
+ROUND_TRIPS = 4
+"""A window of which half is taken within so many round trips is what holds the peer up."""
+LEAST_ROUND_TRIP_SECONDS = 0.001
+
+
+class MuxedStream:
+    """A stream; whatever it raises is the library's (``net.translate``)."""
+
+    def __init__(self, library_stream: Any) -> None:
+        self._stream = library_stream
+        self._inner: Any = library_stream.muxed_stream
+        muxer = library_stream.muxed_conn
+        assert isinstance(muxer, Muxer)
+        self.muxer = muxer
+        self.peer_id: str = muxer.peer_id.to_base58()
+        self._taken = 0
+        self._updated_at = trio.current_time()
+
+    async def read(self, n: int) -> bytes:
+        """Return up to ``n`` octets, as soon as there are some."""
+        octets = await self.muxer.read_stream(self._inner.stream_id, n)
+        self._taken += len(octets)
+        if self._taken >= self._inner.target_recv_window // 2:
+            await self._give_window()
+        return octets
+
+    async def write(self, octets: bytes) -> None:
+        """Write all of ``octets``; for few of them, in negotiation."""
+        await self._stream.write(octets)
+
+    async def write_some(self, octets: memoryview) -> int:
+        """Wait until the peer takes octets, write what it takes, and return how many that were.
+
+        The library's writer waits 5 s and then breaks the stream off (fact 2); this one waits for ever.
+        """
+        inner = self._inner
+        while inner.send_window <= 0 and not (inner.closed or inner.send_closed):  # noqa: ASYNC110 - no event
+            await trio.sleep(WINDOW_POLL_SECONDS)
+        window: int = inner.send_window
+        size = min(max(window, 1), FRAME_PAYLOAD, len(octets))
+        await self._stream.write(bytes(octets[:size]))
+        return size
+
+    def rest(self) -> bytes | None:
+        """Return what is left once ``read`` raised; see ``Muxer.rest_of``."""
+        return self.muxer.rest_of(self._inner)
+
+    async def close_write(self) -> None:
+        """Send the end of our direction."""
+        await self._stream.close_write()
+
+    async def close(self) -> None:
+        """Send the end of our direction, and forget the stream."""
+        await self._stream.close()
+
+    async def reset(self) -> None:
+        """Break the stream off in both directions."""
+        await self._stream.reset()
+
+    async def _give_window(self) -> None:
+        now = trio.current_time()
+        quick = ROUND_TRIPS * max(self.muxer.round_trip_seconds, LEAST_ROUND_TRIP_SECONDS)
+        growth = 0
+        if now - self._updated_at < quick and self.muxer.may_grow:
+            growth = self._inner.target_recv_window
+            self._inner.target_recv_window += growth
+        increment = self._taken + growth
+        self._taken = 0
+        self._updated_at = now
+        self._inner.recv_window += increment
+        await self._inner.send_window_update(increment)

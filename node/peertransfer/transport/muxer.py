@@ -1,0 +1,199 @@
+"""The library's yamux with what a long-lived node needs of it; the one place where it can be replaced.
+
+It reads and writes no stream (``transport.muxed_stream``). ``PeerMuxers`` is the hook: the library builds
+its own ``Yamux`` for ``/yamux/1.0.0`` whatever the options say. What ``Muxer`` changes:
+
+- frames are written by one task, so that a cancelled writer never leaves half of an encrypted message
+  behind, which would end the whole connection;
+- windows grow within a bound, and a peer that sends past them loses the connection (fact 1);
+- a peer has at most 32 streams open (fact 6);
+- what had arrived when a connection ended can still be read, and a clean end is told from a lost one.
+
+Spec: https://github.com/hashicorp/yamux/blob/master/spec.md
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import trio
+from libp2p.io.exceptions import IncompleteReadError
+from libp2p.network.connection.exceptions import RawConnError
+from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
+from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
+from libp2p.stream_muxer.yamux.yamux import Yamux
+
+from peertransfer.transport.barrier import CrashBarrier
+
+if TYPE_CHECKING:
+    from libp2p.abc import IMuxedConn, IMuxedStream, ISecureConn
+    from libp2p.peer.id import ID
+
+    from peertransfer.transport.raw import RawConn
+
+__all__ = ["YAMUX", "Muxer", "PeerMuxers"]
+
+MAX_INBOUND_STREAMS = 32
+"""Streams that a peer may have open on one connection."""
+FRAME_PAYLOAD = 65_507
+"""Octets of data in a frame: with its header it fills one Noise message."""
+QUEUED_FRAMES = 16
+"""Frames that wait for the socket: about 1 MiB."""
+BODY_SECONDS = 30.0
+"""A frame whose next octets do not come for so long ends the connection."""
+CLOSE_SECONDS = 1.0
+"""What is queued gets so long to leave when we hang up."""
+MAX_WINDOWS = 1 << 23
+"""Octets that all windows of a connection may grow to together."""
+_NO_GROWTH_SECONDS = 1e-9
+_SLACK = 1 << 16
+"""Per stream, over twice its window: what the library's credit may run ahead."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Octets on the streams of one connection, without those that the library serves itself."""
+
+    sent: int = 0
+    received: int = 0
+
+
+class Muxer(Yamux):
+    """A multiplexed connection to one peer."""
+
+    raw: RawConn
+    """The TCP connection below; ``transport.upgrade`` sets it."""
+
+    def __init__(self, secured: ISecureConn, peer_id: ID) -> None:
+        super().__init__(secured, peer_id, is_initiator=secured.is_initiator, on_close=_nothing)
+        self._frames_in, self._frames_out = trio.open_memory_channel[bytes | trio.Event](QUEUED_FRAMES)
+        self.tally = Tally()
+        self._leftovers: dict[int, bytearray] = {}
+        self._finished: set[int] = set()
+
+    async def start(self) -> None:
+        """Run until the connection ends."""
+        with CrashBarrier("connection_crashed", str(self.peer_id)):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write_frames)
+                await super().start()
+                nursery.cancel_scope.cancel()
+        self._frames_out.close()
+        if not self.is_closed:
+            await self._cleanup_on_error()
+
+    async def close(self, error_code: int = 0) -> None:
+        """Hang up after what was written left; without GO_AWAY, which says no more than the end does."""
+        self._keep_unread()
+        with trio.move_on_after(CLOSE_SECONDS):
+            await self._flush()
+        await self.raw.close()
+        self._frames_in.close()
+        await super().close(error_code)
+
+    @property
+    def round_trip_seconds(self) -> float:
+        """The round trip as pings measure it; 0 where none was measured yet."""
+        return float(self._rtt)
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether a stream's window may double."""
+        return 2 * sum(one.target_recv_window for one in self.streams.values()) <= MAX_WINDOWS
+
+    def rtt(self) -> float:
+        """Tell the library's own streams so short a round trip that their windows never grow."""
+        return _NO_GROWTH_SECONDS
+
+    def rest_of(self, inner: Any) -> bytes | None:
+        """Return what is left of a stream that can't be read any more.
+
+        The library tells a reset, and the end of the connection, as if the peer had finished.
+
+        Returns:
+            Octets that had arrived before the connection ended; ``b""`` at the end that the peer made;
+            ``None`` where the stream was lost.
+        """
+        unread = self._leftovers.pop(inner.stream_id, None)
+        if unread:
+            return bytes(unread)
+        if self.event_shutting_down.is_set():
+            return b"" if inner.stream_id in self._finished else None
+        return b"" if inner.recv_closed and not inner.reset_received else None
+
+    async def accept_stream(self) -> IMuxedStream:
+        """Return the next stream that the peer opens; one too many is reset."""
+        while True:
+            stream = await super().accept_stream()
+            open_now = sum(not one.is_initiator and not one.closed for one in self.streams.values())
+            if open_now <= MAX_INBOUND_STREAMS:
+                return stream
+            await stream.reset()
+
+    # --- inside the library ------------------------------------------------------------------------
+
+    async def _write_frame(self, data: bytes) -> None:
+        try:
+            await self._frames_in.send(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise RawConnError("connection closed") from None
+
+    async def _write_frames(self) -> None:
+        async for frame in self._frames_out:
+            if isinstance(frame, trio.Event):
+                frame.set()
+            else:
+                await self.secured_conn.write(frame)
+
+    async def _flush(self) -> None:
+        is_written = trio.Event()
+        try:
+            await self._frames_in.send(is_written)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+        await is_written.wait()
+
+    async def _read_data_body(self, length: int) -> bytes:
+        if length > self._room():
+            await self._cleanup_on_error()
+            raise trio.TooSlowError  # the one exception at which the library ends the connection
+        body = bytearray()
+        while len(body) < length:
+            with trio.fail_after(BODY_SECONDS):
+                piece = await self.secured_conn.read(min(length - len(body), _SLACK))
+            if not piece:
+                raise IncompleteReadError("the connection ended in a frame", length, len(body))
+            body += piece
+        return bytes(body)
+
+    def _room(self) -> int:
+        """Octets that may still come before somebody reads; for a new stream, one window more."""
+        granted = sum(2 * one.target_recv_window + _SLACK for one in self.streams.values())
+        buffered = sum(len(buffer) for buffer in self.stream_buffers.values())
+        return granted - buffered + 4 * _SLACK
+
+    def _keep_unread(self) -> None:
+        for number, stream in self.streams.items():
+            buffer = self.stream_buffers.get(number)
+            if buffer:
+                self._leftovers[number] = bytearray(buffer)
+            if stream.recv_closed and not stream.reset_received:
+                self._finished.add(number)
+
+    async def _cleanup_on_error(self) -> None:
+        self._keep_unread()
+        await super()._cleanup_on_error()
+
+
+class PeerMuxers(MuxerMultistream):
+    """Builds our muxer for whatever is agreed on; only yamux is offered."""
+
+    async def new_conn(self, conn: ISecureConn, peer_id: ID) -> IMuxedConn:
+        """Agree on yamux and return the muxer; it is not started."""
+        await self._selector.select(conn, conn.is_initiator, self.negotiate_timeout)
+        return Muxer(conn, peer_id)
+
+
+async def _nothing() -> None:
+    """Stand for a hook that the swarm replaces."""
