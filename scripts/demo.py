@@ -97,11 +97,11 @@ def people(*names: str) -> Iterator[list[Person]]:
 
 
 def tree_of(folder: Path) -> dict[str, str]:
-    """Return the digest of every file below ``folder``, by its path there."""
+    """Return the digest of every file below ``folder``, by its path there; links are skipped by ``share``."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".peertransfer" not in str(path)
+        if path.is_file() and not path.is_symlink() and ".peertransfer" not in str(path)
     }
 
 
