@@ -27,6 +27,7 @@ def folder(pair):
     (root / "in side" / "deep er").mkdir(parents=True)
     (root / NFC).write_bytes(b"composed")
     (root / NFD).write_bytes(b"decomposed")
+    (root / unicodedata.normalize("NFD", NFC)).write_bytes(b"its twin")
     (root / "zero").write_bytes(b"")
     (root / "in side" / "single octet").write_bytes(b"x")
     (root / "in side" / "deep er" / "leaf").write_bytes(octets(MIB, 1))
@@ -81,14 +82,19 @@ def test_a_folder_that_is_there_receives_the_share_under_its_title(pair, one):
 
 def test_what_is_not_followed_is_listed(shared):
     assert "pointer" in str(shared["skipped"])
-    assert shared["files"] == 7
-    assert shared["size"] == 2 * MIB + 1 + 1 + len(b"composed") + len(b"decomposed") + len(b"#!/bin/sh\n")
+    assert shared["files"] == 8
+    texts = [b"composed", b"its twin", b"decomposed", b"#!/bin/sh\n"]
+    assert shared["size"] == 2 * MIB + 1 + 1 + sum(map(len, texts))
+
+
+def test_names_that_some_disks_take_for_one_are_told(shared):
+    assert sorted(shared["twins"]) == sorted([NFC, unicodedata.normalize("NFD", NFC)])
 
 
 def test_a_folder_arrives_as_it_was_shared(folder, fetched):
     dest, got = fetched
     assert tree(dest) == expected(folder)
-    assert got["files"] == 7
+    assert got["files"] == 8
     assert got["octets_received"] == got["size"]
 
 

@@ -37,6 +37,19 @@ def test_a_hostile_entry_is_refused(values):
 
 
 @pytest.mark.parametrize(
+    "path", ["/".join(["d"] * 65), "/".join(["d" * 250] * 17)], ids=["too deep", "too long"]
+)
+def test_a_path_that_no_share_of_ours_could_have_is_refused(path):
+    with pytest.raises(RemoteProtocolError, match="a path is over"):
+        entry(path)
+
+
+def test_the_longest_path_is_taken():
+    path = "/".join(["d"] * 64)
+    assert entry(path).text == path
+
+
+@pytest.mark.parametrize(
     "paths",
     [("a", "a"), ("a", "a/b"), ("x/y", "x/y/z")],
 )

@@ -15,7 +15,7 @@ from peertransfer.content.shape import CHUNK_SIZE
 from peertransfer.content.verified import Verified
 from peertransfer.errors import ClashError, ForgeryError, LocalProtocolError, SpaceError, StoreError
 from peertransfer.store import syscalls
-from peertransfer.store.partial import MAX_UNSYNCED, Target
+from peertransfer.store.partial import MAX_UNSYNCED, SYNC_SECONDS, Target
 from peertransfer.store.placing import PARTIAL_FOLDER
 from peertransfer.store.transfers import Transfers
 
@@ -120,6 +120,22 @@ async def test_at_most_8_mib_are_at_risk(here, steps):
         await file.write(LARGE.leaves(range(8, 20)))
         assert "fdatasync" in steps
         assert folder.unsynced <= MAX_UNSYNCED
+
+
+async def test_on_a_slow_line_two_seconds_are_at_risk(here, steps, autojump_clock):
+    async with here.folder() as folder:
+        file = await folder.open_file(LARGE.target("f"), LARGE.leaf_cid)
+        await file.write(LARGE.leaves([0]))
+        await trio.sleep(SYNC_SECONDS - 0.1)
+        await file.write(LARGE.leaves([1]))
+        assert "fdatasync" not in steps
+        await trio.sleep(0.2)
+        await file.write(LARGE.leaves([2]))
+        assert steps[-3:] == ["fdatasync", "bitmap", "pwrite"]
+        assert await marked(here, LARGE) == [0, 1]
+        await trio.sleep(SYNC_SECONDS - 0.1)
+        await file.write(LARGE.leaves([3]))
+        assert steps[-2:] == ["pwrite", "pwrite"]
 
 
 async def test_leaving_cleanly_keeps_everything(here):

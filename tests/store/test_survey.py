@@ -7,9 +7,10 @@ import os
 import pytest
 from store_kit import everything_below, file_to_send, octets_of
 
+from peertransfer.content.names import fold
 from peertransfer.content.shape import CHUNK_SIZE
 from peertransfer.errors import ClashError
-from peertransfer.store.placing import DestinationRoot
+from peertransfer.store.placing import PROBE, DestinationRoot
 from peertransfer.store.survey import Placement, survey
 
 BIG = file_to_send(octets_of(2 * CHUNK_SIZE + 1))
@@ -107,7 +108,37 @@ async def test_a_pipe_does_not_hold_it_up(root):
         await survey(root, [place(SMALL, "f")], "refuse")
 
 
+TWINS = [("Readme", "README"), ("caf\u00e9", "cafe\u0301")]
+
+
 @pytest.mark.parametrize("mode", ["refuse", "overwrite", "rename"])
-async def test_twins_of_one_share_are_a_clash(root, mode):
-    with pytest.raises(ClashError, match="would be one file"):
-        await survey(root, [place(SMALL, "Readme"), place(BIG, "README", entry=1)], mode)
+@pytest.mark.parametrize("names", TWINS)
+async def test_twins_of_one_share_are_a_clash_on_a_disk_that_takes_them_for_one(
+    root, mode, names, monkeypatch
+):
+    seen = _other_spelling_is_there(monkeypatch)
+    with pytest.raises(ClashError, match="would be one file on this disk"):
+        await survey(root, [place(SMALL, names[0]), place(BIG, names[1], entry=1)], mode)
+    assert seen
+    assert everything_below(root.path) == {}
+
+
+@pytest.mark.parametrize("names", TWINS)
+async def test_twins_of_one_share_are_two_files_on_a_disk_that_tells_them_apart(root, names):
+    found = await survey(root, [place(SMALL, names[0]), place(BIG, names[1], entry=1)], "refuse")
+    assert [one.path for one in found] == [(names[0],), (names[1],)]
+    assert everything_below(root.path) == {}
+
+
+def _other_spelling_is_there(monkeypatch):
+    """Answer as a disk does that takes a name in capitals or in another Unicode form for the same."""
+    seen = []
+
+    def stat(name, **options):
+        is_probe = isinstance(name, str) and fold(name) == fold(PROBE)
+        seen.extend([name] if is_probe else [])
+        return real(PROBE if is_probe else name, **options)
+
+    real = os.stat
+    monkeypatch.setattr("peertransfer.store.placing.os.stat", stat)
+    return seen

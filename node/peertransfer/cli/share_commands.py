@@ -192,6 +192,8 @@ def _show_share(settings: Settings, answer: Mapping[str, object]) -> None:
         note(f"skipped: {text(one, 'path')} ({text(one, 'reason')})")
     if len(skipped) > MAX_SKIPPED:
         note(f"skipped: {len(skipped) - MAX_SKIPPED} more")
+    if twins := texts(answer, "twins"):
+        note(f"{' and '.join(twins)} are one file to some disks, which can hold only one of them.")
     say(text(answer, "link"))
     _note_sentences("Who can reach this node:", texts(answer, "reach"))
     _note_sentences("A finder of the link would learn:", texts(answer, "finder_learns"))

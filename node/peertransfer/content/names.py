@@ -71,6 +71,19 @@ def check_folder(folder: str) -> tuple[str, ...]:
     return tuple(check_segment(segment) for segment in segments)
 
 
+def check_path(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a relative path of checked names that is not too long.
+
+    Raises:
+        RemoteProtocolError: it is, in names or in octets.
+    """
+    if len(path) > MAX_DEPTH:
+        raise RemoteProtocolError("a path is over 64 names deep")
+    if len("/".join(path).encode()) > MAX_PATH_SIZE:
+        raise RemoteProtocolError("a path is over 4096 octets")
+    return path
+
+
 def neutral_name(index: int) -> str:
     """Return the name of an entry whose own name is hidden."""
     return f"file-{index + 1:05d}"

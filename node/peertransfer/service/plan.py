@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peertransfer.content.cid import Cid
-from peertransfer.content.names import check_folder, check_segment, display, neutral_name
+from peertransfer.content.names import check_folder, check_path, check_segment, display, neutral_name
 from peertransfer.errors import RemoteProtocolError, UsageError
 from peertransfer.policy.globs import PathGlob
 
@@ -59,7 +59,7 @@ def remote_entry(index: int, values: Mapping[str, SlotValue]) -> RemoteEntry:
     return RemoteEntry(
         index,
         str(kind),
-        (*names, last),
+        check_path((*names, last)),
         _cid(content) if isinstance(content, bytes) else None,
         size if isinstance(size, int) else None,
         executable=values.get("executable") is True,

@@ -103,6 +103,7 @@ class Sharing:
                 for entry in item.entries
             ],
             "skipped": [{"path": str(path), "reason": reason} for path, reason in imported.skipped],
+            "twins": list(imported.twins or ()),
             "reach": self._reach(running),
             "finder_learns": self._finder_learns(running, link, stored, item.labels),
         }

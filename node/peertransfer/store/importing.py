@@ -22,7 +22,7 @@ import trio
 from peertransfer.content.dag import build_dag
 from peertransfer.content.shared import SharedEntry, SharedItem, SourceIdentity
 from peertransfer.store.hashing import hash_leaves
-from peertransfer.store.placing import open_beneath
+from peertransfer.store.placing import find_twins, open_beneath
 from peertransfer.store.scanning import FOLDER_FLAGS, changed, scan, unreadable
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Imported:
     """Absolute path and reason of what is not in it."""
     sources: tuple[Source, ...]
     """Where its files are on this machine."""
+    twins: tuple[str, str] | None
+    """Two paths in it that some disks take for one."""
 
 
 async def import_paths(
@@ -105,7 +107,8 @@ async def import_paths(
         basis=basis,
         expires_at=expires_at,
     )
-    return Imported(item, tuple(found.skipped), tuple(found.sources))
+    twins = find_twins([entry.path for entry in found.entries])
+    return Imported(item, tuple(found.skipped), tuple(found.sources), twins)
 
 
 def media_type_of(name: str) -> str | None:

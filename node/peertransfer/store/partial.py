@@ -5,7 +5,8 @@ RELIABILITY.md (c) "Storage" 2.
 
 Strategy: pwrite, then fdatasync, and only then the bitmap in the database; when the last leaf is there:
 fsync of the file, rename without replacing, fsync of the folder, and only then "done". Never the
-reverse. At most 8 MiB of a transfer are written and not yet synced. What the bitmap says after a crash
+reverse. At most 8 MiB of a transfer are written and not yet synced, and on a slow line those of the last
+two seconds. What the bitmap says after a crash
 is a hint: marked leaves are read back and hashed before they are believed. After a failed sync nobody
 knows what is on the disk, so nothing more is said about the transfer until it is begun anew.
 """
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 MAX_UNSYNCED = 8 << 20
 """Octets of a transfer that a crash may cost."""
+SYNC_SECONDS = 2.0
+"""After which the next leaf has what was written before it synced: a slow line loses seconds, not minutes."""
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -74,6 +77,7 @@ class PartialFolder:
         self.lock = trio.Lock()
         self.unsynced = 0
         """Octets written since the last sync."""
+        self._unsynced_since = 0.0
         self._files: dict[int, PartialFile] = {}
         self._has_failed = False
         with disk_errors(str(root.path / PARTIAL_FOLDER)):
@@ -103,6 +107,19 @@ class PartialFolder:
         """Put everything written on the disk, then mark it, of all files in one commit."""
         async with self.lock:
             await self.sync_locked()
+
+    def is_sync_due(self, more: int) -> bool:
+        """Say whether to sync before ``more`` octets are written."""
+        if self.unsynced == 0:
+            return False
+        is_late = trio.current_time() >= self._unsynced_since + SYNC_SECONDS
+        return is_late or self.unsynced + more > MAX_UNSYNCED
+
+    def wrote(self, octets: int) -> None:
+        """Count octets that were written and are at risk until the next sync."""
+        if self.unsynced == 0:
+            self._unsynced_since = trio.current_time()
+        self.unsynced += octets
 
     async def sync_locked(self) -> None:
         """``sync``, for who holds the lock."""
@@ -219,12 +236,12 @@ class PartialFile:
         async with self._folder.lock:
             for index, verified in leaves:
                 self._folder.check_sound()
-                if self._folder.unsynced + len(verified.octets) > MAX_UNSYNCED:
+                if self._folder.is_sync_due(len(verified.octets)):
                     await self._folder.sync_locked()
                 await trio.to_thread.run_sync(self._write_leaf, index, verified)
                 if index not in self._synced:
                     self._written.add(index)
-                self._folder.unsynced += len(verified.octets)
+                self._folder.wrote(len(verified.octets))
 
     async def finish(self) -> None:
         """Put the whole file under its final name.

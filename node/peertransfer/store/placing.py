@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -32,6 +33,8 @@ MAX_OTHER_NAMES = 1000
 CLASH_HINT = "Move it away, or choose --overwrite or --rename."
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+PROBE = f"{PARTIAL_FOLDER}-\u00e9"
+"""A name that has other spellings, to see what this disk makes of them."""
 
 
 class DestinationRoot:
@@ -135,6 +138,17 @@ class DestinationRoot:
         """Put the names of a folder on the disk."""
         with self._opened_folder(segments, make=False) as folder, disk_errors(self._text(segments)):
             os.fsync(folder)
+
+    def folds_names(self) -> bool:
+        """Say whether this disk takes two names for one that differ in case or Unicode form only."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        others = (PROBE.upper(), unicodedata.normalize("NFD", PROBE))
+        with disk_errors(str(self.path)):
+            os.close(os.open(PROBE, flags, 0o600, dir_fd=self.fd))
+            try:
+                return any(_is_there(self.fd, name) for name in others)
+            finally:
+                os.unlink(PROBE, dir_fd=self.fd)
 
     def clash(self, segments: Sequence[str]) -> ClashError:
         """Return the error for what is in the way of a received file."""
@@ -248,6 +262,14 @@ def _not_reached(root: Path, segments: Sequence[str]) -> StoreError:
         f"{where} can't be reached without leaving its folder",
         "Something there is a symbolic link or no folder: remove it, or choose another place.",
     )
+
+
+def _is_there(dir_fd: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _sync_path(folder: Path) -> None:

@@ -64,12 +64,13 @@ async def survey(
 
     Raises:
         ClashError: something differing is there and ``mode`` is ``refuse``, or a file is where a folder
-            goes, or two entries would be one file.
+            goes, or two entries would be one file on this disk.
     """
     twins = find_twins([placement.path for placement in placements])
-    if twins is not None:
+    if twins is not None and await trio.to_thread.run_sync(root.folds_names):
         raise ClashError(
-            f"{twins[0]} and {twins[1]} of the share would be one file", "Take one of them with --select."
+            f"{twins[0]} and {twins[1]} of the share would be one file on this disk",
+            "Take one of them with --select, or choose a disk that tells them apart.",
         )
     return await trio.to_thread.run_sync(_survey_all, root, tuple(placements), mode)
 
