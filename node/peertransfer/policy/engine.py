@@ -153,6 +153,14 @@ class Engine:
         view = WantView(locator, proof, requests="requests" in verdict, delivered="delivered" in verdict)
         return _sealed_for_peer(view, asker, verdict, _filled(view), item_cid)
 
+    def want_catalogue(self, asker: Asker) -> Decision[WantView, OnePeer]:
+        """Decide whether a provider (the ``asker``) is asked what it lists; no item is named by that."""
+        verdict = self._on_peer("want", asker)
+        if "requests" not in verdict:
+            return _denied("want", verdict)
+        view = WantView(requests=True)
+        return _sealed_for_peer(view, asker, verdict, _filled(view))
+
     # --- the provider's side -----------------------------------------------------------------------
 
     def catalogue(

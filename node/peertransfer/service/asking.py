@@ -13,6 +13,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from peertransfer.disclosure.frame import SealedFrame
     from peertransfer.disclosure.views import WantView
     from peertransfer.net.peer_stream import PeerStream
+    from peertransfer.policy.facts import Asker
     from peertransfer.service.door import Door
 
 Want: TypeAlias = "Disclosed[WantView, OnePeer]"
@@ -42,12 +44,22 @@ Part: TypeAlias = "Answer | PeertransferError"
 Channel: TypeAlias = "tuple[trio.MemorySendChannel[Part], trio.MemoryReceiveChannel[Part]]"
 Ask: TypeAlias = Callable[[Getter, Want], "tuple[int, SealedFrame]"]
 
-EXCHANGE_PROTOCOL = "/peertransfer/exchange/1.0.0"
 MAX_REQUESTS = 8
 """Requests of ours outstanding on one stream."""
-SILENCE_SECONDS = 15.0
+SILENCE_SECONDS = 12.0
 """A provider that owes an answer and says nothing for so long is silent."""
 READ_SIZE = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A share that is asked for."""
+
+    cid: str
+    """CID of its manifest."""
+    secret: bytes = field(repr=False)
+    """The link's."""
+    locator: bytes
 
 
 class Asking:
@@ -60,6 +72,13 @@ class Asking:
         self._waiting: dict[int, trio.MemorySendChannel[Answer | PeertransferError]] = {}
         self._slots = trio.Semaphore(max(1, min(MAX_REQUESTS, machine.request_limit)))
         self._failure: PeertransferError | None = None
+        self._listening_since: float | None = None
+
+    @property
+    def heard_at(self) -> float:
+        """When the provider last did what it owes us, on trio's clock; now, while it owes nothing."""
+        since = self._listening_since
+        return trio.current_time() if since is None or not self._machine.outstanding_count else since
 
     @property
     def peer_id(self) -> str:
@@ -125,7 +144,9 @@ class Asking:
         while True:
             event = self._machine.next_event()
             if event is None:
+                self._listening_since = trio.current_time()
                 await _feed(self._stream, self._machine)
+                self._listening_since = None
             elif isinstance(event, e.StreamEnded):
                 return
             elif isinstance(event, e.RefusalReceived) and event.request_id == 0:
@@ -160,20 +181,29 @@ async def open_asking(
     network_id: str,
     own_peer: bytes,
     door: Door,
-    item_cid: str,
-    secret: bytes,
-    locator: bytes,
+    wanted: Wanted | None,
 ) -> AsyncIterator[Asking]:
     """Say hello, want, and await the grant; then read in the background while the body runs.
+
+    Args:
+        stream: to the provider.
+        network_id: the network in which it is asked.
+        own_peer: octets of this node's peer ID there.
+        door: what lets the messages out.
+        wanted: the share; ``None``: only a catalogue will be asked for, and nothing is proven.
 
     Raises:
         RefusedError: the provider said no, or did not prove that it holds the link.
         PeerTimeoutError, StreamLostError, RemoteProtocolError: no answer, or none that makes sense.
     """
+    secret, locator = (wanted.secret, wanted.locator) if wanted else (b"", b"")
     machine = Getter(getter_peer=own_peer, provider_peer=stream.peer_id_bytes, secret=secret, locator=locator)
+    asker = asker_of(stream, network_id)
     is_clean = False
     try:
-        asking = await _begin(stream, machine, door, network_id, item_cid, locator)
+        await _greet(stream, machine, door, asker)
+        want = await _want(stream, machine, door, asker, wanted)
+        asking = Asking(stream, machine, want)
         async with open_nursery() as nursery:
             nursery.start_soon(asking.read)
             yield asking
@@ -184,29 +214,32 @@ async def open_asking(
             await (stream.aclose() if is_clean else stream.reset())
 
 
-async def _begin(
-    stream: PeerStream, machine: Getter, door: Door, network_id: str, item_cid: str, locator: bytes
-) -> Asking:
-    asker, now = asker_of(stream, network_id), wall_clock()
+async def _greet(stream: PeerStream, machine: Getter, door: Door, asker: Asker) -> None:
     hello = Hello(VERSION, MAX_REQUESTS, secrets.token_bytes(32))
-    disclosed = await door.release(door.engine.protocols(asker, hello=hello), peer_id=stream.peer_id, now=now)
+    decision = door.engine.protocols(asker, hello=hello)
+    disclosed = await door.release(decision, peer_id=stream.peer_id, now=wall_clock())
     if disclosed is None:
         raise RefusedError(
             "Your own policy lets no hello out", 'Allow `protocols = ["hello"]` in policy.toml.'
         )
     await stream.send(machine.send_hello(disclosed))
     await _expect(stream, machine, e.HelloReceived)
-    proof = machine.want_proof()
-    want = await door.release(
-        door.engine.want(asker, item_cid=item_cid, locator=locator, proof=proof),
-        peer_id=stream.peer_id,
-        now=now,
+
+
+async def _want(stream: PeerStream, machine: Getter, door: Door, asker: Asker, wanted: Wanted | None) -> Want:
+    engine = door.engine
+    decision = (
+        engine.want_catalogue(asker)
+        if wanted is None
+        else engine.want(asker, item_cid=wanted.cid, locator=wanted.locator, proof=machine.want_proof())
     )
-    if want is None or want.view.locator is None or want.view.proof is None:
+    want = await door.release(decision, peer_id=stream.peer_id, now=wall_clock())
+    if want is None:
         raise RefusedError("Your own policy lets no want out", "Allow `want` in policy.toml.")
-    await stream.send(machine.send_want(want))
-    await _expect(stream, machine, e.GrantReceived)
-    return Asking(stream, machine, want)
+    if wanted is not None:
+        await stream.send(machine.send_want(want))
+        await _expect(stream, machine, e.GrantReceived)
+    return want
 
 
 async def _expect(stream: PeerStream, machine: Getter, kind: type[e.GetterEvent]) -> None:
@@ -230,7 +263,9 @@ async def _feed(stream: PeerStream, machine: Getter) -> None:
         except PeerTimeoutError:
             if machine.outstanding_count or machine.request_limit == 0:
                 raise PeerTimeoutError(
-                    f"The provider has been silent for {SILENCE_SECONDS:.0f} seconds", peer=stream.peer_id
+                    f"The provider has been silent for {SILENCE_SECONDS:.0f} seconds",
+                    "What arrived is kept: run the same command again, or with --wait.",
+                    peer=stream.peer_id,
                 ) from None
     if octets:
         machine.receive_data(octets)

@@ -9,6 +9,7 @@ from one queue. A provider that fails is tried again with a growing pause, unles
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import trio
@@ -27,7 +28,7 @@ from peertransfer.errors import (
     RemoteProtocolError,
 )
 from peertransfer.net.addresses import multiaddrs_of_record, peer_id_text
-from peertransfer.service.asking import open_asking
+from peertransfer.service.asking import Wanted, open_asking
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.loading import load_share
@@ -43,9 +44,11 @@ if TYPE_CHECKING:
     from peertransfer.service.loading import RemoteShare
     from peertransfer.store.deliveries import Bans
 
-PATIENCE_SECONDS = 13.0
+PATIENCE_SECONDS = 12.0
 """Without a provider that sends for so long, ``get`` says why and ends."""
-LOOK_SECONDS = 5.0
+DIAL_TRIES = 3
+"""Nobody answering so often in a row, at a provider that never sent, is nobody there."""
+LOOK_SECONDS = 4.0
 """Between two look-ups while no provider sends."""
 TICK_SECONDS = 0.2
 FIRST_PAUSE_SECONDS = 0.5
@@ -92,8 +95,11 @@ class GetOperation:
         self._fetching: Fetching | None = None
         self._is_loaded = False
         self._failures: dict[str, PeertransferError] = {}
-        self._sending: set[str] = set()
-        self._given_up: set[str] = set()
+        self._sending: dict[str, Asking] = {}
+        self._hopeless: set[str] = set()
+        """Providers that will not send, however often they are asked."""
+        self._look_ups = 0
+        self._look_now = trio.Event()
         self._done = trio.Event()
         self._nursery: trio.Nursery | None = None
         self.states: dict[str, str] = {}
@@ -128,12 +134,19 @@ class GetOperation:
         if self._running.dht is None:
             return
         if has_some:
-            await trio.sleep(LOOK_SECONDS)
+            await self._next_look(LOOK_SECONDS)
         while True:
             if not self._sending:
                 for record in await self._running.dht.find_providers(self._locator):
                     await self._add(peer_id_text(record.peer_id), multiaddrs_of_record(record))
-            await trio.sleep(LOOK_SECONDS if self.states else 1.0)
+                self._look_ups += 1
+            await self._next_look(LOOK_SECONDS if self.states else 1.0)
+
+    async def _next_look(self, seconds: float) -> None:
+        """Wait, but no longer than until a provider turns out to be hopeless."""
+        with trio.move_on_after(seconds):
+            await self._look_now.wait()
+        self._look_now = trio.Event()
 
     async def _add(self, peer_id: str, addrs: Sequence[str]) -> None:
         assert self._nursery is not None
@@ -151,7 +164,7 @@ class GetOperation:
 
     async def _use(self, peer_id: str, addrs: Sequence[str]) -> None:
         pause = FIRST_PAUSE_SECONDS
-        while True:
+        for tries in itertools.count(1):
             before = len(self.served)
             try:
                 await self._try(peer_id, addrs)
@@ -162,18 +175,26 @@ class GetOperation:
                     await self._ban(peer_id)
                 if isinstance(error, _FINAL):
                     break
+                if tries >= DIAL_TRIES and isinstance(error, DialError) and peer_id not in self.served:
+                    self._give_up(peer_id)
             else:
                 return
             finally:
-                self._sending.discard(peer_id)
+                self._sending.pop(peer_id, None)
             pause = FIRST_PAUSE_SECONDS if len(self.served) > before else min(2 * pause, LAST_PAUSE_SECONDS)
             await trio.sleep(pause)
-        self._given_up.add(peer_id)
+        self._give_up(peer_id)
+
+    def _give_up(self, peer_id: str) -> None:
+        if peer_id not in self._hopeless:
+            self._hopeless.add(peer_id)
+            self._look_now.set()
 
     async def _try(self, peer_id: str, addrs: Sequence[str]) -> None:
         runtime = self._running.runtime
         self.states[peer_id] = "connecting"
         await runtime.host.connect(addrs, peer_id)
+        self._hopeless.discard(peer_id)
         self.states[peer_id] = "asking"
         async with (
             runtime.open_exchange(peer_id) as stream,
@@ -182,12 +203,10 @@ class GetOperation:
                 network_id=runtime.network_id,
                 own_peer=runtime.host.peer_id_bytes,
                 door=runtime.door,
-                item_cid=str(self._link.manifest_cid),
-                secret=self._link.secret,
-                locator=self._locator,
+                wanted=Wanted(str(self._link.manifest_cid), self._link.secret, self._locator),
             ) as asking,
         ):
-            self._sending.add(peer_id)
+            self._sending[peer_id] = asking
             self.states[peer_id] = "sending"
             self.served.add(peer_id)
             await self._fetch_from(asking)
@@ -217,16 +236,17 @@ class GetOperation:
         last = trio.current_time()
         while True:
             await trio.sleep(TICK_SECONDS)
-            now = trio.current_time()
-            if self._sending:
-                last = now
-            elif not self._is_patient and (now - last > PATIENCE_SECONDS or self._is_hopeless()):
+            last = max([last, *(asking.heard_at for asking in self._sending.values())])
+            is_over = trio.current_time() - last > PATIENCE_SECONDS or self._is_hopeless()
+            if is_over and not self._is_patient:
                 raise self._reason()
 
     def _is_hopeless(self) -> bool:
-        """Whether everybody known has refused or lied, and nobody else can be looked up."""
+        """Whether nobody known will send, and a look-up found nobody else."""
+        if self._running.dht is not None and self._look_ups == 0:
+            return False
         everybody = {peer_id for peer_id, state in self.states.items() if not state.startswith("banned")}
-        return bool(everybody) and everybody <= self._given_up
+        return bool(everybody) and everybody <= self._hopeless
 
     def _reason(self) -> PeertransferError:
         for kind in _GRAVITY:
@@ -236,7 +256,7 @@ class GetOperation:
         if self.states:
             return PeerTimeoutError(
                 f"The provider has been silent for {PATIENCE_SECONDS:.0f} seconds",
-                "Ask whoever shares it whether their node is busy, or give --wait.",
+                "What arrived is kept: run the same command again, or with --wait.",
             )
         return NoProvidersError(
             "Nobody in this network provides this now",

@@ -28,8 +28,6 @@ class Run:
     """Absolute, as the person named it."""
     selected: tuple[str, ...]
     mode: ClashMode
-    is_root: bool = False
-    """Whether ``dest`` is the root itself, because an interrupted run is gone on with."""
     transfer: StoredTransfer | None = None
     share: RemoteShare | None = None
     chosen: tuple[RemoteEntry, ...] = ()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from peertransfer.content.cid import Cid
-from peertransfer.content.link import SCHEME, Link
+from peertransfer.content.link import Link
 from peertransfer.content.locator import locator
 from peertransfer.content.names import check_segment, display
 from peertransfer.errors import CancelledTransferError, NotFoundError, RemoteProtocolError, UsageError
@@ -193,13 +193,15 @@ class Getting:
 
     async def _was_root(self, dest: Path, title: str) -> bool:
         """Whether an earlier ``get`` of a share of this title made ``dest`` itself."""
-        return any(one.dest == dest and one.title == title for one in await self._transfers.list())
+        known = await self._transfers.list()
+        return any((one.dest, one.title, one.name) == (dest, title, "") for one in known)
 
     async def _begin(
         self, run: Run, share: RemoteShare, root_path: Path, addrs: Sequence[str]
     ) -> StoredTransfer:
         cid = str(run.link.manifest_cid)
-        known = await self._transfers.find_unfinished(cid, root_path)
+        name = "/".join(run.places)
+        known = await self._transfers.find_unfinished(cid, root_path, name)
         if known is not None and known.transfer_id not in self._running:
             await self._transfers.set_link(known.transfer_id, run.link.secret, addrs)
             await self._transfers.set_state(known.transfer_id, "running", wall_clock())
@@ -211,6 +213,7 @@ class Getting:
             secret=run.link.secret,
             dest=root_path,
             title=share.title,
+            name=name,
             started_at=wall_clock(),
             addrs=tuple(addrs),
             selected=run.selected,
@@ -243,10 +246,8 @@ class Getting:
         """Return what is behind a link, without fetching anything.
 
         Raises:
-            UsageError: it is no link. (What a peer lets us see comes with catalogues.)
+            UsageError: it is no link.
         """
-        if not target.startswith(SCHEME):
-            raise UsageError("This is not a link", "ls takes a link; what a peer lists is not built yet.")
         link = Link.parse(target)
         found: list[RemoteShare] = []
 
@@ -296,7 +297,7 @@ class Getting:
         if one.state in {"done", "cancelled"} or transfer_id in self._running:
             raise UsageError(f"The transfer {transfer_id!r} is {one.state}", "Only a paused one can go on.")
         link = Link(Cid.parse(one.manifest_cid), one.network_id, one.secret, ())
-        run = Run(link, one.dest, one.selected, one.clash_mode)
+        run = Run(link, one.dest / one.name, one.selected, one.clash_mode)
         return await self._carry_out(run, one.addrs, progress, is_patient=False)
 
     async def cancel(self, transfer_id: str) -> dict[str, object]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from peertransfer.content.link import SCHEME
 from peertransfer.errors import NotFoundError, UsageError
 from peertransfer.membership.network import OPEN
 from peertransfer.policy.describe import describe
@@ -24,6 +25,7 @@ from peertransfer.service.getting import Getting
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.hosts import Hosts
 from peertransfer.service.joining import join
+from peertransfer.service.listing import Listing
 from peertransfer.service.networks import (
     describe_network,
     invite_to,
@@ -78,6 +80,7 @@ class Node:
         )
         self._sharing = Sharing(database, self._shares, self._hosts, self._networks)
         self._getting = Getting(database, self._hosts, config.free_disk_floor)
+        self._listing = Listing(self._hosts, self._peers)
         self.stopping = trio.Event()
 
     # --- life --------------------------------------------------------------------------------------
@@ -207,7 +210,8 @@ class Node:
         """List own shares, or what is behind a link, or what a peer lets us see."""
         if target is None:
             return {"shares": await self._sharing.own_shares()}
-        return {"shares": await self._getting.look(target)}
+        is_link = target.startswith(SCHEME)
+        return {"shares": await (self._getting.look(target) if is_link else self._listing.list(target))}
 
     async def transfers(self) -> Answer:
         """List what is being fetched and what is paused."""

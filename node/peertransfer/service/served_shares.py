@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from peertransfer.content.cid import Cid, Codec, HashFunction
 from peertransfer.content.dag import CHUNK_SIZE, FileShape
+from peertransfer.content.link import Link
 from peertransfer.content.manifest import Manifest, manifest_dag
 from peertransfer.content.shared import entry_opening, share_opening
 from peertransfer.content.verified import verify
@@ -224,16 +225,31 @@ class ServedShares:
         self._live = live
 
     async def catalogue(self, network_id: str) -> list[tuple[ItemFacts, CatalogueItem]]:
-        """Return the shares of a network for the policy to choose from."""
-        listed = {link.manifest_cid for link, _ in self._live.get(network_id, ())}
+        """Return the shares of a network that a link leads to, for the policy to choose from."""
+        now = wall_clock()
+        links: dict[str, list[StoredLink]] = {}
+        for link, item in self._live.get(network_id, ()):
+            if not item.is_expired(now):
+                links.setdefault(link.manifest_cid, []).append(link)
         return [
             (
                 ItemFacts(one.manifest_cid, one.labels, "", one.expires_at),
-                CatalogueItem(one.manifest_cid, one.title, one.entry_count, one.size),
+                CatalogueItem(
+                    one.manifest_cid,
+                    one.title,
+                    one.entry_count,
+                    one.size,
+                    _text_of(links[one.manifest_cid][0], now),
+                ),
             )
             for one in await self._shares.list_shares()
-            if one.manifest_cid in listed
+            if any(link.holds(now) for link in links.get(one.manifest_cid, ()))
         ]
+
+
+def _text_of(link: StoredLink, now: int) -> str | None:
+    """Return a share's own link for a catalogue; further ones were made for somebody else."""
+    return str(Link(Cid.parse(link.manifest_cid), link.network_id, link.secret)) if link.holds(now) else None
 
 
 def _cut(octets: bytes) -> list[bytes]:

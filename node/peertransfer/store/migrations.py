@@ -167,5 +167,9 @@ CREATE TABLE bans (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_SECOND = """
+ALTER TABLE transfers ADD COLUMN name TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
 """Item ``n`` leads from ``user_version`` n to n + 1."""

@@ -25,7 +25,7 @@ ClashMode: TypeAlias = Literal["refuse", "overwrite", "rename"]
 """What to do where something differing is in a received file's place."""
 
 _COLUMNS = """transfer_id, manifest_cid, network_id, secret, addrs, dest, title, selected, clash_mode,
-  started_at, state, updated_at, octets_received, octets_reused"""
+  started_at, state, updated_at, octets_received, octets_reused, name"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class StoredTransfer:
     octets_received: int = 0
     """Payload octets that came over the network, in all runs."""
     octets_reused: int = 0
+    name: str = ""
+    """Of a share of one file: what it is called below ``dest``; empty for a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Transfers:
             *(transfer.transfer_id, transfer.manifest_cid, transfer.network_id, transfer.secret),
             *(pack(transfer.addrs), os.fsencode(transfer.dest), transfer.title, pack(transfer.selected)),
             *(transfer.clash_mode, transfer.started_at, transfer.state, transfer.updated_at),
-            *(transfer.octets_received, transfer.octets_reused),
+            *(transfer.octets_received, transfer.octets_reused, transfer.name),
         )
         marks = ", ".join("?" for _ in values)
         statement = f"INSERT INTO transfers ({_COLUMNS}) VALUES ({marks})"  # noqa: S608 - constants
@@ -95,11 +97,11 @@ class Transfers:
             raise NotFoundError(f"There is no transfer {transfer_id!r}", "See: peertransfer transfers")
         return found[0]
 
-    async def find_unfinished(self, manifest_cid: str, dest: Path) -> StoredTransfer | None:
+    async def find_unfinished(self, manifest_cid: str, dest: Path, name: str = "") -> StoredTransfer | None:
         """Return the transfer that the same ``get`` left behind, if there is one: it goes on by itself."""
-        where = """manifest_cid = ? AND dest = ? AND state NOT IN ('done', 'cancelled')
+        where = """manifest_cid = ? AND dest = ? AND name = ? AND state NOT IN ('done', 'cancelled')
             ORDER BY started_at DESC"""
-        found = await self._select(where, (manifest_cid, os.fsencode(dest)))
+        found = await self._select(where, (manifest_cid, os.fsencode(dest), name))
         return found[0] if found else None
 
     async def list(self) -> tuple[StoredTransfer, ...]:
@@ -169,7 +171,7 @@ def _mark(connection: Connection, transfer_id: str, progress: Mapping[int, Entry
 
 def _transfer(found: Row) -> StoredTransfer:
     transfer_id, manifest_cid, network_id, secret, addrs, dest, title, selected, clash_mode, *rest = found
-    started_at, state, updated_at, received, reused = rest
+    started_at, state, updated_at, received, reused, name = rest
     return StoredTransfer(
         transfer_id=text(transfer_id),
         manifest_cid=text(manifest_cid),
@@ -185,4 +187,5 @@ def _transfer(found: Row) -> StoredTransfer:
         updated_at=number(updated_at),
         octets_received=number(received),
         octets_reused=number(reused),
+        name=text(name),
     )

@@ -1,0 +1,50 @@
+"""A transfer that was paused goes on, to where it was to go."""
+
+import signal
+import subprocess
+import time
+
+import pytest
+from process_kit import PROGRAM, octets
+
+pytestmark = pytest.mark.process
+
+
+def test_a_file_under_a_name_of_its_own_keeps_it_when_resumed(pair):
+    alice, bob = pair
+    source = alice.folder / "title.bin"
+    source.write_bytes(octets(48 << 20))
+    link = alice.ask("share", source)["link"]
+    (bob.folder / "in").mkdir()
+    dest = bob.folder / "in" / "my name.bin"
+    getting = subprocess.Popen(
+        [PROGRAM, "--home", bob.home, "get", "-", dest], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    getting.stdin.write(link.encode())
+    getting.stdin.close()
+    transfer = _begun(bob)
+    alice.process.send_signal(signal.SIGSTOP)
+    try:
+        bob.ask("pause", transfer["transfer_id"])
+        assert getting.wait(10) == 1
+    finally:
+        alice.process.send_signal(signal.SIGCONT)
+        getting.stderr.close()
+    (paused,) = bob.ask("transfers")["transfers"]
+    assert (paused["state"], paused["dest"]) == ("paused", str(dest))
+    got = bob.ask("resume", transfer["transfer_id"])
+    assert got["dest"] == str(dest)
+    assert got["octets_received"] + got["octets_reused"] == 48 << 20
+    assert got["octets_reused"] > 0
+    assert dest.read_bytes() == source.read_bytes()
+    assert list(dest.parent.iterdir()) == [dest]
+
+
+def _begun(person):
+    """Return the transfer, once octets of it arrived."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        for one in person.ask("transfers")["transfers"]:
+            if one["octets_received"]:
+                return one
+    pytest.fail("the transfer did not begin")
