@@ -10,22 +10,29 @@ from kill_kit import MortalNode, SlowRoad, digests, partial_folders
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
 MIB = 1 << 20
-LARGE = 64 * MIB
+LARGE_COUNT = 3
+LARGE = 140 * MIB
+MIDDLE_COUNT = 6
+MIDDLE = 3 * MIB + 1
 SMALL_COUNT = 12
 KILL_COUNT = 20
 COST_OF_A_KILL = 16 * MIB
 """Octets that may be sent again for each kill: what was not synced, and what was on its way."""
-RATE = 16 * MIB
+RATE = 64 * MIB
 """Octets a second: a kill must be able to hit the middle."""
-REACH = 12 * MIB
-"""A kill comes after up to so many more octets: what 20 leave, synced by 8 MiB, is less than the whole."""
+REACH = (18 * MIB, 25 * MIB)
+"""A kill comes after so many more octets: more than it may cost, and 20 of them less than the whole."""
 
 
 def make_source(folder):
-    folder.mkdir()
+    (folder / "below").mkdir(parents=True)
     octets = random.Random(7)
-    (folder / "large.bin").write_bytes(octets.randbytes(LARGE))
-    (folder / "below").mkdir()
+    for index in range(LARGE_COUNT):
+        with (folder / f"large-{index}").open("wb") as file:
+            for _ in range(LARGE // MIB):
+                file.write(octets.randbytes(MIB))
+    for index in range(MIDDLE_COUNT):
+        (folder / "below" / f"middle-{index}").write_bytes(octets.randbytes(MIDDLE))
     for index in range(SMALL_COUNT):
         (folder / "below" / f"small-{index}").write_bytes(octets.randbytes(index * 3_000))
     return folder
@@ -37,6 +44,7 @@ async def test_twenty_kills_cost_no_more_than_their_share_and_leave_nothing_half
     wanted, dest = digests(source), tmp_path / "received"
     size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
     moments = random.Random(20)
+    whole_counts = []
     for one in (alice, bob):
         await one.must("init", "--accept-privacy")
     async with alice.running(), bob.running(), trio.open_nursery() as nursery:
@@ -49,9 +57,11 @@ async def test_twenty_kills_cost_no_more_than_their_share_and_leave_nothing_half
             bob.call, "get", "--from", f"/ip4/127.0.0.1/tcp/{road_port}/p2p/{peer_id}", link, dest
         )
         for kill in range(KILL_COUNT):
-            await killed_get(bob, get, road, road.octets + moments.randrange(REACH))
+            await killed_get(bob, get, road, road.octets + moments.randrange(*REACH))
             there = digests(dest)
             assert there.items() <= wanted.items(), f"kill {kill}: {there.keys()} are not what was shared"
+            assert partial_folders(tmp_path), f"kill {kill} did not hit the middle"
+            whole_counts.append(len(there))
             await bob.start()
         road.octets_a_second = 1 << 40
         code, got, stderr = await get()
@@ -60,7 +70,8 @@ async def test_twenty_kills_cost_no_more_than_their_share_and_leave_nothing_half
         nursery.cancel_scope.cancel()
     assert digests(dest) == wanted
     assert partial_folders(tmp_path) == []
-    assert got["octets_reused"] > 0
+    assert len(set(whole_counts)) > 1, "files must become whole between the kills"
+    assert got["octets_reused"] >= KILL_COUNT * (REACH[0] - COST_OF_A_KILL)
     assert size <= sent <= size + KILL_COUNT * COST_OF_A_KILL
 
 
