@@ -148,23 +148,20 @@ def test_a_peer_that_was_gone_is_a_newcomer_again():
     assert republisher.due_to(NEAR[7]) == (key(1),)
 
 
-def test_a_newcomer_makes_its_keys_due_at_once():
-    republisher = provided(NEAR[:3], k=3)
-    republisher.peer_came(NEAR[3], 10)
-    assert republisher.due(10) == ()
-    republisher.forget_peer(NEAR[2])
-    republisher.peer_came(NEAR[3], 10)
-    assert republisher.due(10) == (key(1),)
-
-
 def test_a_newcomer_ends_the_wait_of_a_key_that_nobody_took():
     republisher = providing(1)
     republisher.failed(key(1), 0)
-    republisher.peer_came(NEAR[3], 10)
+    republisher.peer_came(10)
     assert republisher.due(10) == (key(1),)
+
+
+def test_a_newcomer_starts_no_round_of_a_key_that_others_hold():
+    republisher = provided(NEAR[:1])
+    republisher.peer_came(10)
+    assert republisher.due(10) == ()
 
 
 def test_a_newcomer_does_not_put_off_a_key_that_is_due():
     republisher = providing(1)
-    republisher.peer_came(NEAR[3], 10)
+    republisher.peer_came(10)
     assert republisher.next_due_at == 0

@@ -113,6 +113,11 @@ class Lookup:
         return self._target_key
 
     @property
+    def closest(self) -> tuple[PeerRecord, ...]:
+        """The peers that answered so far, at most k, closest first."""
+        return self._candidates.answered(self._k)
+
+    @property
     def providers(self) -> tuple[PeerRecord, ...]:
         """The providers named so far, in the order in which they were heard of."""
         return tuple(self._providers.values())
@@ -149,7 +154,7 @@ class Lookup:
         best = self._candidates.best(self._k)
         has_enough = 0 < self._want <= len(self._providers)
         if has_enough or all(one.progress is Progress.ANSWERED for one in best):
-            self._finished = Finished(self._candidates.answered(self._k), self.providers)
+            self._finished = Finished(self.closest, self.providers)
             return self._finished
         free = self._alpha - self._candidates.in_flight()
         chosen = [one for one in best if one.progress is Progress.HEARD][: max(0, free)]

@@ -42,6 +42,7 @@ class _Key:
 @dataclass(slots=True)
 class _Sender:
     addrs: tuple[bytes, ...]
+    seen_at: bytes | None = None
     record_count: int = 0
 
 
@@ -86,10 +87,25 @@ class ProviderStore:
 
     # --- keeping ---------------------------------------------------------------------------------
 
-    def add(self, key: bytes, provider: PeerRecord, from_peer: bytes, now: float) -> bool:
+    def add(
+        self,
+        key: bytes,
+        provider: PeerRecord,
+        from_peer: bytes,
+        now: float,
+        *,
+        seen_at: bytes | None = None,
+    ) -> bool:
         """Keep that ``provider`` provides ``key``, as ``from_peer`` said; return whether it is kept.
 
         It is not when somebody speaks for another, gives no address, or is over a limit.
+
+        Args:
+            key: a multihash.
+            provider: with the addresses that it claims.
+            from_peer: peer ID of who said so, proven by its connection.
+            now: seconds of one clock, here and in all other calls; it may be the monotonic one.
+            seen_at: binary multiaddr of that connection, if known.
         """
         if provider.peer_id != from_peer or not provider.addrs:
             return False
@@ -102,7 +118,8 @@ class ProviderStore:
         if is_new and not self._make_room(place, from_peer):
             return False
         self._put(place, key, from_peer, now)
-        self._senders[from_peer].addrs = _cut(provider.addrs)
+        sender = self._senders[from_peer]
+        sender.addrs, sender.seen_at = _cut(provider.addrs), seen_at
         return True
 
     def _place(self, key: bytes) -> bytes:
@@ -180,6 +197,11 @@ class ProviderStore:
             del self._senders[peer_id]
 
     # --- answering -------------------------------------------------------------------------------
+
+    def seen_at(self, peer_id: bytes) -> bytes | None:
+        """Return over which connection a provider gave its addresses: what may be dialled depends on it."""
+        sender = self._senders.get(peer_id)
+        return sender.seen_at if sender else None
 
     def providers(self, key: bytes, now: float) -> tuple[PeerRecord, ...]:
         """Return who provides ``key``: this host first if it does, then the latest word first."""

@@ -135,10 +135,11 @@ class Republisher:
             if peer_id not in key.holders and key.place ^ place < key.reach
         )
 
-    def peer_came(self, peer_id: bytes, now: float) -> None:
-        """Make the keys of ``due_to`` due in a round, for a shell that does not tell the newcomer alone."""
-        for name in self.due_to(peer_id):
-            self._keys[name].due_at = min(self._keys[name].due_at, now)
+    def peer_came(self, now: float) -> None:
+        """Make the keys that nobody holds due in a round: who came may know others that are closer."""
+        for key in self._keys.values():
+            if not key.holders:
+                key.due_at = min(key.due_at, now)
 
     def told(self, key: bytes, peer_id: bytes) -> None:
         """Note that a newcomer was told of a key."""

@@ -36,7 +36,13 @@ class KadAnswer:
 
 
 def answer(
-    query: KadMessage, asker: bytes, table: RoutingTable, store: ProviderStore, now: float
+    query: KadMessage,
+    asker: bytes,
+    table: RoutingTable,
+    store: ProviderStore,
+    now: float,
+    *,
+    seen_at: bytes | None = None,
 ) -> KadAnswer | None:
     """Answer a question, or keep a provider record, which has no answer.
 
@@ -46,6 +52,7 @@ def answer(
         table: whom we know.
         store: who provides what; ADD_PROVIDER changes it.
         now: seconds of the clock that table and store were told.
+        seen_at: binary multiaddr of its connection, if known.
 
     Raises:
         RemoteProtocolError: a type that this node does not serve, a key that is none, or a record under
@@ -58,7 +65,7 @@ def answer(
     if not query.key:
         raise RemoteProtocolError("a DHT message has no key")
     if query.type is KadType.ADD_PROVIDER:
-        _keep(query, asker, store, now)
+        _keep(query, asker, store, now, seen_at)
         return None
     names_self = query.type is KadType.FIND_NODE and query.key == table.own_peer_id
     return KadAnswer(
@@ -70,13 +77,13 @@ def answer(
     )
 
 
-def _keep(query: KadMessage, asker: bytes, store: ProviderStore, now: float) -> None:
+def _keep(query: KadMessage, asker: bytes, store: ProviderStore, now: float, seen_at: bytes | None) -> None:
     if not is_multihash(query.key):
         raise RemoteProtocolError("a provider record's key is not a multihash")
     if any(provider.peer_id != asker for provider in query.provider_peers):
         raise RemoteProtocolError("a provider record speaks for another peer")
     for provider in query.provider_peers[:1]:
-        store.add(query.key, provider, asker, now)
+        store.add(query.key, provider, asker, now, seen_at=seen_at)
 
 
 def _closer(key: bytes, asker: bytes, table: RoutingTable, now: float, count: int) -> tuple[PeerRecord, ...]:

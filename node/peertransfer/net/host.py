@@ -168,6 +168,18 @@ class NetworkHost:
         """The addresses to tell, binary form, without peer ID."""
         return tuple(addr.to_octets() for addr in self._told())
 
+    @property
+    def own_addrs_bytes(self) -> frozenset[bytes]:
+        """The addresses that lead to this host, as far as it knows, told or not; binary form."""
+        bound = [one for addr in self._bound for one in expand(addr)]
+        return frozenset(addr.to_octets() for addr in (*self._announced, *bound))
+
+    def remote_addr_bytes(self, peer_id: str) -> bytes | None:
+        """Return the other end of the newest connection to a peer, binary form; ``None`` without one."""
+        connection = self._notices.newest(peer_id)
+        remote: TcpAddr | None = None if connection is None else connection.muxed_conn.raw.remote
+        return remote.to_octets() if remote else None
+
     def addrs_of(self, peer_id: str) -> tuple[bytes, ...]:
         """Return where a connected peer says that it listens, and where we dialled it; binary form."""
         said = self._learned.get(peer_id)
@@ -346,9 +358,7 @@ class NetworkHost:
     # --- identify ----------------------------------------------------------------------------------
 
     async def _answer_identify(self, stream: PeerStream) -> None:
-        connection = self._notices.newest(stream.peer_id)
-        remote = None if connection is None else connection.muxed_conn.raw.remote.to_octets()
-        await answer(stream, self.identify_answer, remote)
+        await answer(stream, self.identify_answer, self.remote_addr_bytes(stream.peer_id))
 
     async def _hear_push(self, stream: PeerStream) -> None:
         self._learned[stream.peer_id] = await read_identify(stream)

@@ -1,0 +1,103 @@
+"""Answering the queries of other peers: from the table and the store, through the policy.
+
+What is known is ``kademlia.server``; what of it may be said is ``policy``. It asks nobody.
+Spec: docs/protocol.md, "Discovery"; https://github.com/libp2p/specs/tree/master/kad-dht
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import trio
+
+from peertransfer.errors import ReachError, RemoteError, RemoteProtocolError
+from peertransfer.kademlia.server import answer
+from peertransfer.service.dht_streams import next_message
+from peertransfer.service.facts import asker_of, wall_clock
+from peertransfer.wire.kad_codec import KadMessage, encode_kad_answer, request_reader
+
+if TYPE_CHECKING:
+    from peertransfer.disclosure.frame import SealedFrame
+    from peertransfer.kademlia.provider_store import ProviderStore
+    from peertransfer.kademlia.routing_table import RoutingTable
+    from peertransfer.net.peer_stream import PeerStream
+    from peertransfer.service.door import Door
+    from peertransfer.service.host_runtime import HostRuntime
+
+log = logging.getLogger("peertransfer.service")
+
+IDLE_SECONDS = 60.0
+MAX_STREAMS = 16
+"""DHT streams of one peer that are served at once; more are reset."""
+
+
+class DhtServing:
+    """This host as a DHT server of one network."""
+
+    def __init__(self, runtime: HostRuntime, door: Door, table: RoutingTable, store: ProviderStore) -> None:
+        self._runtime = runtime
+        self._host = runtime.host
+        self._door = door
+        self._table = table
+        self._store = store
+        self._served: Counter[str] = Counter()
+
+    async def serve(self, stream: PeerStream) -> None:
+        """Answer the queries on one stream until it ends, is idle or says nonsense."""
+        if self._served[stream.peer_id] >= MAX_STREAMS:
+            await stream.reset()
+            return
+        self._served[stream.peer_id] += 1
+        try:
+            self._runtime.prove_membership(stream)
+            await self._serve_queries(stream)
+        except (RemoteError, ReachError) as error:
+            log.debug("kad_stream_dropped", extra={"reason": error.code})
+        finally:
+            self._served[stream.peer_id] -= 1
+            if not self._served[stream.peer_id]:
+                del self._served[stream.peer_id]
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await stream.aclose()
+
+    async def _serve_queries(self, stream: PeerStream) -> None:
+        reader = request_reader()
+        while True:
+            query = await next_message(stream, reader, IDLE_SECONDS)
+            if query is None:
+                return
+            frame = await self._answer(query, stream)
+            if frame is not None:
+                await stream.send(frame)
+
+    async def _answer(self, query: KadMessage, stream: PeerStream) -> SealedFrame | None:
+        seen_at = self._host.remote_addr_bytes(stream.peer_id)
+        clock = trio.current_time()
+        found = answer(query, stream.peer_id_bytes, self._table, self._store, clock, seen_at=seen_at)
+        if found is None:
+            return None
+        asker, now, engine = asker_of(stream, self._runtime.network_id), wall_clock(), self._door.engine
+        addresses = await self._door.release(
+            engine.addresses(
+                asker,
+                listen_addrs=self._host.listen_addrs_bytes if found.names_self else (),
+                closer_peers=found.closer_peers,
+            ),
+            peer_id=stream.peer_id,
+            now=now,
+        )
+        if addresses is None:
+            raise RemoteProtocolError("the policy answers no DHT query of this peer")
+        providers = None
+        if found.provider_records:
+            decision = engine.provider_records(asker, provider_records=found.provider_records)
+            providers = await self._door.release(decision, peer_id=stream.peer_id, now=now)
+        return encode_kad_answer(
+            addresses,
+            providers,
+            found.type,
+            found.key,
+            own_peer_id=self._host.peer_id_bytes if found.names_self else b"",
+        )

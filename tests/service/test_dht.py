@@ -1,0 +1,305 @@
+"""The DHT of real hosts on loopback: who is admitted, asked, told, dialled and forgotten."""
+
+import logging
+
+import pytest
+import trio
+from dht_kit import locator, run_dht, run_dhts, run_liar, run_victim, until
+from kad_kit import addr, peer_id, public_addr
+
+from peertransfer.content.locator import locator_multihash
+from peertransfer.disclosure.views import PeerRecord
+from peertransfer.policy.engine import Engine
+from peertransfer.policy.parse import parse_policy
+from peertransfer.policy.preset import CLOSED
+
+pytestmark = pytest.mark.swarm
+
+KEY = locator_multihash(locator(1))
+
+
+def ids(records):
+    return [one.peer_id for one in records]
+
+
+def holds(node, key=KEY):
+    return ids(node.dht.store.providers(key, trio.current_time()))
+
+
+@pytest.fixture
+def clock(mock_clock):
+    """A clock that goes on by itself, and can be put forward when nothing is under way."""
+    mock_clock.rate = 1.0
+    return mock_clock
+
+
+# --- finding -------------------------------------------------------------------------------------
+
+
+async def test_what_one_provides_another_finds_through_a_third(tmp_path):
+    async with run_dhts(3, tmp_path) as (middle, provider, getter):
+        await provider.meet(middle)
+        provider.provide(1)
+        await until(lambda: holds(middle) == [provider.peer_id])
+        await getter.host.connect(middle.host.listen_addrs)
+        await until(lambda: middle.peer_id in getter.dht.table)
+        (found,) = await getter.dht.find_providers(locator(1))
+        assert found == PeerRecord(provider.peer_id, provider.host.listen_addrs_bytes)
+
+
+async def test_a_provider_that_told_us_itself_does_not_hide_another(tmp_path):
+    async with run_dhts(2, tmp_path) as (getter, middle):
+        await getter.meet(middle)
+        for node, number in ((getter, 7), (middle, 8)):
+            one = PeerRecord(peer_id(number), (addr(number),))
+            node.dht.store.add(KEY, one, one.peer_id, trio.current_time(), seen_at=addr(number))
+        assert ids(await getter.dht.find_providers(locator(1))) == [peer_id(7), peer_id(8)]
+
+
+async def test_a_silent_server_holds_up_a_known_provider_for_two_seconds_at_most(tmp_path):
+    async with run_dhts(2, tmp_path) as (getter, silent):
+        await getter.meet(silent)
+        silent.host.set_handler(getter.dht._protocol, lambda _: trio.sleep_forever())
+        getter.dht._streams.drop(silent.peer_id)
+        one = PeerRecord(peer_id(7), (addr(7),))
+        getter.dht.store.add(KEY, one, one.peer_id, trio.current_time(), seen_at=addr(7))
+        with trio.fail_after(2.5):
+            assert ids(await getter.dht.find_providers(locator(1))) == [peer_id(7)]
+
+
+async def test_a_policy_that_lets_no_look_up_out_blames_no_peer(tmp_path):
+    async with run_dhts(2, tmp_path) as (getter, other):
+        await getter.meet(other)
+        getter.policy.engine = Engine(parse_policy(CLOSED.replace('show.lookup = ["key"]', ""), "p"))
+        for _ in range(5):
+            assert await getter.dht.find_providers(locator(1)) == ()
+        assert getter.dht.table.demoted(trio.current_time()) == frozenset()
+
+
+async def test_a_peer_that_the_policy_keeps_look_ups_from_is_passed_over(tmp_path):
+    async with run_dhts(2, tmp_path) as (getter, other):
+        await getter.meet(other)
+        other.dht.store.add(KEY, PeerRecord(peer_id(7), (addr(7),)), peer_id(7), trio.current_time())
+        rule = f'[[rule]]\nname = "not-it"\nto = ["peer:{other.host.peer_id}"]\nhide.lookup = ["key"]\n'
+        getter.policy.engine = Engine(parse_policy(CLOSED + rule, "p"))
+        getter.dht._streams.drop(other.peer_id)
+        assert await getter.dht.find_providers(locator(1)) == ()
+
+
+async def test_a_stream_that_a_server_ended_for_being_idle_is_no_failure_of_it(tmp_path, clock):
+    async with run_dhts(2, tmp_path) as (getter, other):
+        await getter.meet(other)
+        other.dht.store.add(KEY, PeerRecord(peer_id(7), (addr(7),)), peer_id(7), trio.current_time())
+        assert ids(await getter.dht.find_providers(locator(1))) == [peer_id(7)]
+        clock.jump(61)
+        await trio.testing.wait_all_tasks_blocked(0.2)
+        assert ids(await getter.dht.find_providers(locator(1))) == [peer_id(7)]
+        assert getter.dht.table.demoted(trio.current_time()) == frozenset()
+
+
+# --- hearsay -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seen_at", "is_dialled"), [(None, True), (public_addr(8, 8, 8, 8), False)])
+async def test_only_a_peer_on_this_machine_can_have_us_dial_this_machine(
+    seen_at, is_dialled, tmp_path, monkeypatch
+):
+    async with (
+        run_victim() as (victim, callers),
+        run_dht(1, tmp_path) as getter,
+        run_liar(99, closer=(PeerRecord(peer_id(7), (victim,)),)) as liar,
+    ):
+        if seen_at:
+            monkeypatch.setattr(getter.host, "remote_addr_bytes", lambda _: seen_at)
+        await getter.host.connect(liar.listen_addrs)
+        await until(lambda: liar.peer_id_bytes in getter.dht.table)
+        await getter.dht.find_providers(locator(1))
+        assert bool(callers) == is_dialled
+
+
+@pytest.mark.parametrize("seen_at", [None, public_addr(8, 8, 8, 8)])
+async def test_a_provider_is_named_only_with_addresses_that_may_be_dialled(seen_at, tmp_path, monkeypatch):
+    where = PeerRecord(peer_id(7), (addr(7), public_addr(9, 9, 9, 9)))
+    async with run_dht(1, tmp_path) as getter, run_liar(99, providers=(where,)) as liar:
+        if seen_at:
+            monkeypatch.setattr(getter.host, "remote_addr_bytes", lambda _: seen_at)
+        await getter.host.connect(liar.listen_addrs)
+        await until(lambda: liar.peer_id_bytes in getter.dht.table)
+        (found,) = await getter.dht.find_providers(locator(1))
+        assert found.addrs == (where.addrs[1:] if seen_at else where.addrs)
+
+
+async def test_many_false_providers_do_not_have_one_host_dialled_for_ever(tmp_path):
+    false = tuple(PeerRecord(peer_id(7 + one), (public_addr(9, 9, 9, 9),)) for one in range(20))
+    async with run_dht(1, tmp_path) as getter, run_liar(99, providers=false) as liar:
+        await getter.host.connect(liar.listen_addrs)
+        await until(lambda: liar.peer_id_bytes in getter.dht.table)
+        found = await getter.dht.find_providers(locator(1))
+        assert sum(len(one.addrs) for one in found) == 8
+
+
+async def test_a_peer_that_told_us_from_elsewhere_is_not_dialled_here(tmp_path):
+    async with run_dht(1, tmp_path) as getter:
+        here = PeerRecord(peer_id(7), (b"\x04\x7f\x00\x00\x01\x06\x0f\xa1",))
+        getter.dht.store.add(KEY, here, here.peer_id, trio.current_time(), seen_at=public_addr(8, 8, 8, 8))
+        assert await getter.dht.find_providers(locator(1)) == ()
+        getter.dht.store.add(KEY, here, here.peer_id, trio.current_time(), seen_at=here.addrs[0])
+        assert await getter.dht.find_providers(locator(1)) == (here,)
+
+
+@pytest.mark.parametrize("false_id", [b"\x12\x20" + bytes(32), b"\x00\x25\x08\x02\x12\x21" + bytes(33)])
+async def test_a_peer_id_of_another_kind_ends_no_look_up(false_id, tmp_path):
+    false = (PeerRecord(false_id, (addr(7),)),)
+    async with run_dht(1, tmp_path) as getter, run_liar(99, closer=false, providers=false) as liar:
+        await getter.host.connect(liar.listen_addrs)
+        await until(lambda: liar.peer_id_bytes in getter.dht.table)
+        assert await getter.dht.find_providers(locator(1)) == ()
+
+
+async def test_what_others_say_where_a_peer_is_does_not_enter_the_table(tmp_path):
+    async with run_victim() as (victim, _), run_dhts(2, tmp_path) as (getter, honest):
+        false = PeerRecord(honest.peer_id, (*honest.host.listen_addrs_bytes, victim))
+        async with run_liar(99, closer=(false,)) as liar:
+            await getter.host.connect(liar.listen_addrs)
+            await until(lambda: honest.peer_id in getter.dht.table)
+            assert getter.dht.table.record(honest.peer_id).addrs == honest.host.listen_addrs_bytes
+
+
+async def test_peers_of_one_place_count_by_where_they_connect_from(tmp_path):
+    """A peer on loopback has no group, so what it claims can't crowd anybody out."""
+    claimed = [f"/ip4/8.8.4.{last}/tcp/4001" for last in range(1, 6)]
+    async with run_dht(1, tmp_path) as getter, trio.open_nursery() as nursery:
+        for number, told in enumerate(claimed, 2):
+            other = run_dht(number, tmp_path, announce_addrs=[told])
+            node = await nursery.start(_keep, other)
+            await node.host.connect(getter.host.listen_addrs)
+        await until(lambda: getter.dht.table.size == len(claimed))
+        nursery.cancel_scope.cancel()
+
+
+async def _keep(running, *, task_status):
+    async with running as node:
+        task_status.started(node)
+        await trio.sleep_forever()
+
+
+# --- coming and going ----------------------------------------------------------------------------
+
+
+async def test_a_newcomer_is_told_alone_of_what_is_provided_already(tmp_path):
+    async with run_dhts(3, tmp_path) as (provider, first, newcomer):
+        await provider.meet(first)
+        provider.provide(1)
+        await until(lambda: holds(first))
+        first.dht.store.withdraw(KEY, provider.peer_id)
+        await newcomer.host.connect(provider.host.listen_addrs)
+        await until(lambda: holds(newcomer) == [provider.peer_id])
+        assert holds(first) == []
+
+
+async def test_a_peer_that_was_restarted_is_told_again_and_found_at_its_new_port(tmp_path):
+    async with run_dht(1, tmp_path) as provider:
+        async with run_dht(2, tmp_path) as holder:
+            await provider.meet(holder)
+            provider.provide(1)
+            await until(lambda: holds(holder))
+        (tmp_path / "again").mkdir()
+        async with run_dht(2, tmp_path / "again") as holder:
+            await holder.host.connect(provider.host.listen_addrs)
+            await until(lambda: holds(holder) == [provider.peer_id])
+            assert provider.dht.table.record(holder.peer_id).addrs == holder.host.listen_addrs_bytes
+
+
+async def test_a_peer_that_serves_no_more_leaves_the_table(tmp_path):
+    async with run_dhts(2, tmp_path) as (near, far):
+        await near.meet(far)
+        far.host._handlers.pop(near.dht._protocol)
+        far.host.identify_answer.__self__.protocol_ids = ("/ipfs/id/1.0.0",)
+        await near.host.disconnect(far.host.peer_id)
+        await until(lambda: not near.host.is_connected(far.host.peer_id))
+        await near.host.connect(far.host.listen_addrs)
+        await until(lambda: far.peer_id not in near.dht.table)
+
+
+async def test_a_peer_that_goes_before_it_is_greeted_is_no_news(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG, "peertransfer.service")
+    async with run_dht(1, tmp_path, greets=False) as near, run_liar(99) as far:
+        await near.host.connect(far.listen_addrs)
+        far.identify_answer = lambda *_: near.host.disconnect(far.peer_id)
+        await near.dht.peer_came(far.peer_id)
+        (line,) = [one for one in caplog.records if one.name == "peertransfer.service"]
+        assert (line.levelname, line.msg) == ("DEBUG", "kad_peer_left_before_greeting")
+        assert line.reason == "stream_lost"
+
+
+async def test_a_peer_that_stays_and_can_not_be_greeted_is_logged(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG, "peertransfer.service")
+    async with run_dht(1, tmp_path, greets=False) as near, run_liar(99) as far:
+        await near.host.connect(far.listen_addrs)
+        far.identify_answer = None
+        await near.dht.peer_came(far.peer_id)
+        (line,) = [one for one in caplog.records if one.name == "peertransfer.service"]
+        assert (line.levelname, line.msg) == ("INFO", "kad_greeting_failed")
+
+
+# --- upkeep --------------------------------------------------------------------------------------
+
+
+async def test_a_record_that_is_over_is_removed_within_a_minute(tmp_path, clock):
+    async with run_dht(1, tmp_path) as holder:
+        one = PeerRecord(peer_id(7), (addr(7),))
+        holder.dht.store.add(KEY, one, one.peer_id, trio.current_time() - 24 * 3600 + 61)
+        await trio.testing.wait_all_tasks_blocked()
+        clock.jump(60)
+        await trio.testing.wait_all_tasks_blocked()
+        assert holder.dht.store.record_count == 1
+        clock.jump(61)
+        await until(lambda: holder.dht.store.record_count == 0)
+
+
+async def test_a_peer_that_was_silent_is_asked_and_stays(tmp_path, clock):
+    async with run_dhts(2, tmp_path) as (near, far):
+        await near.meet(far)
+        await trio.testing.wait_all_tasks_blocked(0.2)
+        clock.jump(700)
+        assert ids(near.dht.table.unheard(trio.current_time())) == [far.peer_id]
+        await until(lambda: near.dht.table.unheard(trio.current_time()) == ())
+        assert far.peer_id in near.dht.table
+
+
+async def test_a_peer_that_answers_no_more_leaves_the_table(tmp_path, clock):
+    async with run_dhts(2, tmp_path) as (near, far):
+        await near.meet(far)
+        far.host.set_handler(near.dht._protocol, lambda stream: stream.reset())
+        near.dht._streams.drop(far.peer_id)
+        clock.jump(700)
+        for _ in range(20):
+            if far.peer_id not in near.dht.table:
+                return
+            await trio.testing.wait_all_tasks_blocked(0.1)
+            clock.jump(61)
+        raise AssertionError("it stays")
+
+
+async def test_a_bucket_where_nobody_was_looked_for_is_looked_up(tmp_path, clock):
+    async with run_dhts(2, tmp_path) as (near, far):
+        await near.meet(far)
+        for _ in range(20):
+            await trio.testing.wait_all_tasks_blocked(0.1)
+            clock.jump(61)
+            if not near.dht.table.stale_buckets(trio.current_time()):
+                return
+        raise AssertionError("buckets stay stale")
+
+
+async def test_who_joined_elsewhere_is_found_by_a_refresh(tmp_path, clock):
+    async with run_dhts(3, tmp_path) as (near, middle, late):
+        await near.meet(middle)
+        await late.host.connect(middle.host.listen_addrs)
+        await until(lambda: late.peer_id in middle.dht.table)
+        near.dht.table.remove(late.peer_id)
+        await near.host.disconnect(late.host.peer_id)
+        await trio.testing.wait_all_tasks_blocked(0.2)
+        near.dht.table.remove(late.peer_id)
+        clock.jump(61)
+        await until(lambda: late.peer_id in near.dht.table)
