@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = Path(sys.executable).parent / "peertransfer"
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", ".*_cache", ".hypothesis")
+LEFT_OUT = shutil.ignore_patterns(
+    *(".git", ".venv", "build", "node_modules", "__pycache__", ".*_cache", ".hypothesis")
+)
 READY_SECONDS = 30
 KILL_AT = 0.4
 """Share of the folder that is there when the getter is killed."""
+REFUSED = 5
+"""Exit code where a network key is not the right one."""
 BALLAST = 96 << 20
 """Octets of one large file beside the project's own, so that there is a middle to be killed in."""
 
@@ -143,6 +148,18 @@ def received(person: Person) -> int:
     return int(json.loads(done.stdout).get("octets_received", 0)) if done.returncode == 0 else 0
 
 
+def knock(stranger: Person, member: Person, network: str) -> str:
+    """Dial a member with another network key; return what the stranger is told."""
+    key = stranger.home.parent / "other.key"
+    key.write_text(f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n")
+    hosts = member.ask("status")["hosts"]
+    addr = next(host for host in hosts if host["network_id"] == network)["listen_addrs"][0]
+    done = stranger.command("network", "join", "--name", "x", "--psk", str(key), "--bootstrap", addr)
+    if done.returncode != REFUSED:
+        raise SystemExit(f"a stranger was not refused by its key: {done.returncode} {done.stderr.strip()}")
+    return done.stderr.strip()
+
+
 def main() -> int:
     """Play the whole story."""
     with people("router", "alice", "bob", "stranger") as (router, alice, bob, stranger):
@@ -169,6 +186,7 @@ def main() -> int:
         say("What arrived is what was shared, file by file (SHA-256).")
         refused = stranger.command("get", "-", str(folder / "stolen"), input=shared["link"])
         say(f"A stranger outside the network is refused: {refused.stderr.strip()}")
+        say(f"With a key of its own it gets no further: {knock(stranger, router, network)}")
         rows = 0
         for one in (alice, bob, router):
             entries = one.ask("privacy", "ledger")["entries"]
