@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import shutil
 import statistics
@@ -120,7 +121,7 @@ def measure(folder: Path, pairs: dict[str, Pair], size: int, rounds: int) -> Mea
                 links[name], (measured.large_seconds[name], measured.small_seconds), strict=True
             ):
                 dest = folder / "got"
-                seconds.append(timed(lambda: pair.getter.ask("get", "-", str(dest), input=link)))  # noqa: B023
+                seconds.append(timed(functools.partial(pair.getter.ask, "get", "-", str(dest), input=link)))
                 dest.unlink()
         print(f"  round {number + 1} of {rounds}", file=sys.stderr, flush=True)
     for name, pair in pairs.items():

@@ -1,11 +1,14 @@
 """How the files look: size, head, and no import of the source root."""
 
 import ast
+import re
 
 import pytest
 from source_kit import PACKAGE, ROOT, imports, sources
 
 MAX_LINES = 400
+EXCEPTION = re.compile(r"#\s*noqa\b(?!: [A-Z0-9, ]+ - \S)")
+"""A lint exception that does not say why."""
 
 
 @pytest.mark.parametrize("name", sources())
@@ -16,6 +19,17 @@ def test_a_file_opens_with_its_docstring(name):
 @pytest.mark.parametrize("name", sources())
 def test_a_file_can_be_read_at_a_sitting(name):
     assert len((PACKAGE / name).read_text().splitlines()) <= MAX_LINES
+
+
+def test_an_exception_from_a_lint_rule_says_why():
+    scripts = {path.name: path for path in (ROOT / "scripts").glob("*.py")}
+    places = [
+        f"{name}:{number}"
+        for name, path in (sources() | scripts).items()
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if EXCEPTION.search(line)
+    ]
+    assert places == []
 
 
 def test_the_source_root_is_no_package():

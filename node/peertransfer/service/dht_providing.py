@@ -101,7 +101,7 @@ class DhtProviding:
                 key,
                 holders,
                 trio.current_time(),
-                jitter_seconds=random.uniform(0, JITTER_SECONDS),  # noqa: S311
+                jitter_seconds=random.uniform(0, JITTER_SECONDS),  # noqa: S311 - no secret
             )
 
     async def _tell_newcomers(self, wanted: dict[bytes, Provided]) -> None:

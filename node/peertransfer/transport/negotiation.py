@@ -69,7 +69,8 @@ async def propose_protocol(stream: DuplexStream, protocol_id: str) -> None:
 def _message(text: str) -> bytes:
     octets = text.encode() + b"\n"
     size = len(octets)
-    return bytes([size] if size < 0x80 else [size & 0x7F | 0x80, size >> 7]) + octets  # noqa: PLR2004
+    head = [size] if size < 0x80 else [size & 0x7F | 0x80, size >> 7]  # noqa: PLR2004 - seven bits an octet
+    return bytes(head) + octets
 
 
 async def _read(stream: DuplexStream) -> str:
