@@ -5,10 +5,10 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kad_kit import addr, key, peer_id, record
+from kad_kit import addr, key, peer_id, public_addr, record
 
 from peertransfer.disclosure.views import PeerRecord
-from peertransfer.kademlia.candidates import DOUBT, MAX_HEARD
+from peertransfer.kademlia.candidates import DOUBT, GROUP_PER_LOOKUP, MAX_HEARD
 from peertransfer.kademlia.distance import distance
 from peertransfer.kademlia.lookup import (
     MAX_PROVIDERS,
@@ -324,3 +324,61 @@ def test_a_lookup_keeps_its_bounds_and_ends_whatever_peers_do(seed, reliability,
     assert len(state.closest) <= 20
     assert set(ids(state.closest)) <= set(asked)
     assert ids(state.closest) == sorted(ids(state.closest), key=lambda one: distance(one, key(1)))
+
+
+# --- crowds --------------------------------------------------------------------------------------
+
+RACK = [PeerRecord(peer_id(number), (public_addr(9, 9, 9, number % 256),)) for number in NEAR[:10]]
+"""The ten peers closest to the key, all of one network."""
+
+
+def crowd_and(others, **options):
+    """Start a look-up that knows the rack and others further away."""
+    seeds = (*RACK, *records(others))
+    options = {"kind": LookupKind.FIND_NODE, "alpha": 100, **options}
+    lookup = Lookup(key(1), seeds, own_peer_id=peer_id(OWN), **options)
+    return lookup, lookup.advance(LookupStarted())
+
+
+def test_of_one_network_the_closest_three_are_asked_and_others_further_away():
+    _, state = crowd_and(NEAR[20:30], k=8)
+    assert ids(state.peers) == ids((*RACK[:GROUP_PER_LOOKUP], *records(NEAR[20:25])))
+
+
+def test_where_too_few_others_are_known_the_crowd_is_asked_after_them():
+    _, state = crowd_and(NEAR[20:22], k=8)
+    assert ids(state.peers) == ids((*RACK[:3], *records(NEAR[20:22]), *RACK[3:6]))
+
+
+def test_the_closest_are_told_in_their_order_whoever_was_crowded():
+    lookup, state = crowd_and(NEAR[20:22], k=8)
+    for one in state.peers:
+        end = lookup.advance(PeerAnswered(one.peer_id, seen_at=one.addrs[0]))
+    assert end.closest == (*RACK[:6], *records(NEAR[20:22]))
+
+
+def test_a_peer_that_answered_counts_for_where_it_is_and_not_for_what_was_said():
+    lookup, _ = crowd_and(NEAR[20:30], k=4, alpha=4)
+    elsewhere = public_addr(7, 7, 7, 7)
+    assert lookup.advance(PeerAnswered(RACK[0].peer_id, seen_at=elsewhere)) == Asking((RACK[3],))
+
+
+def test_a_peer_that_answered_stays_where_it_is_whatever_is_said_of_it_later():
+    lookup, _ = crowd_and(NEAR[20:30], k=4, alpha=4)
+    lookup.advance(PeerAnswered(RACK[0].peer_id, seen_at=RACK[0].addrs[0]))
+    moved = PeerRecord(RACK[0].peer_id, (public_addr(7, 7, 7, 7),))
+    lookup.advance(PeerAnswered(RACK[1].peer_id, (moved,), seen_at=RACK[1].addrs[0]))
+    assert lookup.advance(PeerAnswered(RACK[2].peer_id)) == Waiting()
+
+
+def test_a_crowd_is_forgotten_before_those_who_are_further_away():
+    many = [PeerRecord(peer_id(number), (public_addr(9, 9, 9, number % 256),)) for number in NEAR[:250]]
+    lookup = Lookup(key(1), records(NEAR[400:420]), kind=LookupKind.FIND_NODE, own_peer_id=peer_id(OWN))
+    state = lookup.advance(LookupStarted())
+    for at, one in enumerate(state.peers):
+        state = lookup.advance(PeerAnswered(one.peer_id, tuple(many[40 * at : 40 * at + 40])))
+    asked = set()
+    while isinstance(state, Asking):
+        asked |= set(ids(state.peers))
+        state = lookup.advance(PeerAnswered(state.peers[0].peer_id, tuple(many[120:160])))
+    assert set(ids(records(NEAR[403:415]))) <= asked

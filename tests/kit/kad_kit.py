@@ -81,6 +81,8 @@ class SimNode:
     """A DHT server; subclasses misbehave."""
 
     number: int
+    place: bytes = b""
+    """Its multiaddr; a private one of its own where none is given."""
     table: RoutingTable = field(init=False)
     store: ProviderStore = field(init=False)
 
@@ -89,6 +91,7 @@ class SimNode:
     fails = False
 
     def __post_init__(self):
+        self.place = self.place or addr(self.number)
         self.table = RoutingTable(self.peer_id)
         self.store = ProviderStore(self.peer_id)
 
@@ -98,7 +101,7 @@ class SimNode:
 
     @property
     def record(self):
-        return record(self.number)
+        return PeerRecord(self.peer_id, (self.place,))
 
     def serve(self, octets, asker, now):
         """Answer the one message in ``octets`` with octets, or ``None`` to ADD_PROVIDER."""
@@ -106,7 +109,7 @@ class SimNode:
         found = answer(query, asker, self.table, self.store, now)
         if found is None:
             return None
-        own = (addr(self.number),) if found.names_self else ()
+        own = (self.place,) if found.names_self else ()
         return codec.encode_kad_answer(
             sealed(v.AddressesView(own, closer_peers=found.closer_peers), ASKER),
             sealed(v.ProvideView(provider_records=found.provider_records), ASKER)
@@ -142,10 +145,10 @@ class NamingLiar(SimNode):
 
 
 @functools.cache
-def _invented(liar):
-    """Return a thousand peers that do not exist, as (position, number)."""
-    first = 1_000_000 + 1000 * liar
-    return [(position(peer_id(number)), number) for number in range(first, first + 1000)]
+def _invented(liar, count=1000):
+    """Return peers that do not exist, as (position, number)."""
+    first = 1_000_000 + 1000 * liar + (liar < 0) * 9_000_000
+    return [(position(peer_id(number)), number) for number in range(first, first + count)]
 
 
 class ProvidingLiar(SimNode):
@@ -165,6 +168,28 @@ class AddressLiar(SimNode):
         return _answered(query, closer=[PeerRecord(one.peer_id, (addr(66, 66),)) for one in near])
 
 
+class Sybil(SimNode):
+    """Has an ID near a key, names nobody but its like, and keeps no records."""
+
+    likes: tuple = ()
+
+    def serve(self, octets, asker, now):
+        (query,) = read(octets)
+        if query.type is KadType.ADD_PROVIDER:
+            return None
+        return _answered(query, closer=self.likes)
+
+
+def sybils_near(name, count, places):
+    """Make Sybils whose IDs are closer to a key than those of an honest network of hundreds."""
+    target = position(name)
+    near = heapq.nsmallest(count, _invented(-1, 60_000), key=lambda one: one[0] ^ target)
+    made = [Sybil(number, places[at % len(places)]) for at, (_, number) in enumerate(near)]
+    for at, one in enumerate(made):
+        one.likes = tuple(other.record for other in (*made[at + 1 :], *made[:at])[:40])
+    return made
+
+
 def _answered(query, closer=(), providers=()):
     is_get = query.type is KadType.GET_PROVIDERS
     return codec.encode_kad_answer(
@@ -176,49 +201,55 @@ def _answered(query, closer=(), providers=()):
 
 
 @functools.cache
-def _pickled(count, seed):
-    return pickle.dumps(SimNetwork(count, seed))
+def _pickled(count, seed, place_of):
+    return pickle.dumps(SimNetwork(count, seed, place_of))
 
 
-def network_of(count, seed=1):
+def network_of(count, seed=1, place_of=addr):
     """Return a network of its own for one test; making one takes a second, so it is made once."""
-    return pickle.loads(_pickled(count, seed))
+    return pickle.loads(_pickled(count, seed, place_of))
 
 
 class SimNetwork:
     """Some nodes, and the shell's part: it dials, waits, demotes and admits."""
 
-    def __init__(self, count, seed=1):
+    def __init__(self, count, seed=1, place_of=addr):
         self.random = random.Random(seed)
         self.now = 1000.0
         self.call_count = 0
         self.lookup = None
         self.nodes = {}
         for number in range(1, count + 1):
-            self.join(SimNode(number))
+            self.join(SimNode(number, place_of(number)))
 
-    def join(self, node):
+    def join(self, node, bootstrap=None):
         """Bring a node in: it knows one other, looks for itself, and both sides admit whom they met."""
         others = list(self.nodes.values())
         self.nodes[node.peer_id] = node
         if others:
-            self._meet(node, self.random.choice(others))
+            self._meet(node, bootstrap or self.random.choice(others))
             self.find(node, node.peer_id)
             for bucket in node.table.stale_buckets(self.now):
                 target = node.table.refresh_key(bucket, self.random.randbytes(16))
                 self.find(node, target)
                 node.table.mark_refreshed(target, self.now)
 
+    def besiege(self, node, sybils):
+        """Let every Sybil meet a node, as whoever connects and answers does."""
+        for one in sybils:
+            self.nodes[one.peer_id] = one
+            self._meet(node, one)
+
     def turn(self, node, kind):
         """Let a node go on as another kind, with what it knows."""
-        other = kind(node.number)
+        other = kind(node.number, node.place)
         other.table, other.store = node.table, node.store
         self.nodes[node.peer_id] = other
         return other
 
     def _meet(self, one, other):
-        one.table.admit(other.peer_id, other.record.addrs, self.now)
-        other.table.admit(one.peer_id, one.record.addrs, self.now)
+        one.table.admit(other.peer_id, other.record.addrs, self.now, seen_at=other.place)
+        other.table.admit(one.peer_id, one.record.addrs, self.now, seen_at=one.place)
 
     def find(self, node, target, kind=LookupKind.FIND_NODE, want_providers=1):
         """Run a look-up of ``node`` to its end."""
@@ -254,7 +285,8 @@ class SimNetwork:
             return self.now + other.seconds, PeerFailed(one.peer_id)
         encode = codec.encode_get_providers if kind is LookupKind.GET_PROVIDERS else codec.encode_find_node
         (said,) = read(other.serve(encode(lookup_view(target)).head, node.peer_id, self.now))
-        return self.now + other.seconds, PeerAnswered(one.peer_id, said.closer_peers, said.provider_peers)
+        event = PeerAnswered(one.peer_id, said.closer_peers, said.provider_peers, other.place)
+        return self.now + other.seconds, event
 
     def provide(self, node, number):
         """Let ``node`` provide a key: look up the closest and tell them; return how many were told."""

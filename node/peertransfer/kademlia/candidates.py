@@ -8,19 +8,26 @@ and have us dial them in vain. Therefore each heard peer remembers who named it.
 often than they answered, by three, is doubted: peers that only doubted ones named are asked last, and
 those that somebody else named as well keep their place. A peer that failed under the addresses that one
 named is tried once more when another gives different ones.
+
+IDs near a key are cheap to find, too, and whoever has the twenty closest could end every search for it. So
+of one IPv4 /24 or IPv6 /64 only the closest three keep their place; the others come after everybody else,
+and count for something only where too few others are known. A peer that answered counts for where it
+was reached, so that nobody crowds out others for long by claiming their addresses.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from peertransfer.disclosure.views import PeerRecord
+from peertransfer.kademlia.address_groups import group_of
 from peertransfer.kademlia.distance import position
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
 MAX_HEARD = 200
 """Peers that one look-up remembers: ten times k."""
@@ -31,6 +38,8 @@ MAX_ADDRS_PER_NAMER = 8
 """So that the first to name a peer can't use up the room for its true addresses."""
 MAX_TRIES = 2
 """How often one peer is asked in one look-up."""
+GROUP_PER_LOOKUP = 3
+"""Peers of one IPv4 /24 or IPv6 /64 that keep their place, as many as a routing table takes."""
 DOUBT = 3
 """Failures of the peers that somebody named, less the answers of such peers, from which it is doubted."""
 
@@ -58,6 +67,8 @@ class Candidate:
     namers: set[bytes] = field(default_factory=set)
     progress: Progress = Progress.HEARD
     try_count: int = 0
+    groups: frozenset[bytes] = frozenset()
+    """The parts of the internet that it is in or, before it answered, is said to be in."""
 
     @property
     def record(self) -> PeerRecord:
@@ -89,10 +100,13 @@ class Candidates:
         self._forget_worst()
 
     def _forget_worst(self) -> None:
-        """Come back to the limit: failed and doubtful peers go first, then the furthest."""
-        idle = [one for one in self._known.values() if one.progress in {Progress.HEARD, Progress.FAILED}]
-        idle.sort(key=lambda one: (one.progress is Progress.FAILED or self._is_doubtful(one), one.remoteness))
-        for candidate in idle[len(idle) - max(0, len(self) - MAX_HEARD) :]:
+        """Come back to the limit: the failed go first, then the crowded and doubtful, then the furthest."""
+        excess = len(self) - MAX_HEARD
+        if excess <= 0:
+            return
+        ranked = [one for one in self._ranked(self._known.values()) if one.progress is Progress.HEARD]
+        failed = [one for one in self._known.values() if one.progress is Progress.FAILED]
+        for candidate in (*ranked, *failed)[-excess:]:
             del self._known[candidate.peer_id]
 
     def _hear_one(self, namer: bytes, record: PeerRecord) -> None:
@@ -105,6 +119,8 @@ class Candidates:
         addrs = tuple(merged)[:MAX_ADDRS]
         if addrs != candidate.addrs and candidate.progress is Progress.FAILED:
             candidate.progress = Progress.HEARD if candidate.try_count < MAX_TRIES else Progress.FAILED
+        if addrs != candidate.addrs and candidate.progress is not Progress.ANSWERED:
+            candidate.groups = _groups_of(addrs)
         candidate.addrs = addrs
 
     def _remoteness(self, peer_id: bytes) -> int:
@@ -115,34 +131,58 @@ class Candidates:
         candidate.progress = Progress.ASKED
         candidate.try_count += 1
 
-    def settle(self, peer_id: bytes, *, answered: bool) -> bool:
-        """Note how asking a peer ended; return whether it was being asked at all."""
+    def answer(self, peer_id: bytes, seen_at: bytes | None) -> bool:
+        """Note that a peer answered, and from where; return whether it was being asked at all."""
+        candidate = self._settle(peer_id, Progress.ANSWERED)
+        if candidate and seen_at:
+            candidate.groups = _groups_of((seen_at,))
+        return candidate is not None
+
+    def fail(self, peer_id: bytes) -> None:
+        """Note that a peer did not answer."""
+        self._settle(peer_id, Progress.FAILED)
+
+    def _settle(self, peer_id: bytes, progress: Progress) -> Candidate | None:
         candidate = self._known.get(peer_id)
         if candidate is None or candidate.progress is not Progress.ASKED:
-            return False
-        candidate.progress = Progress.ANSWERED if answered else Progress.FAILED
+            return None
+        candidate.progress = progress
         for namer in candidate.namers:
-            self._blame[namer] = self._blame.get(namer, 0) + (-1 if answered else 1)
-        return True
+            blame = 1 if progress is Progress.FAILED else -1
+            self._blame[namer] = self._blame.get(namer, 0) + blame
+        return candidate
 
     def in_flight(self) -> int:
         """Count the peers being asked."""
         return sum(one.progress is Progress.ASKED for one in self._known.values())
 
     def best(self, count: int) -> list[Candidate]:
-        """Return the best ``count`` peers that did not fail: the doubtful last, else the closest first."""
+        """Return the best ``count`` peers that did not fail: the crowded last, the doubtful before them."""
         good = (one for one in self._known.values() if one.progress is not Progress.FAILED)
-        return sorted(good, key=self._rank)[:count]
+        return list(self._ranked(good))[:count]
 
     def answered(self, count: int) -> tuple[PeerRecord, ...]:
-        """Return the closest ``count`` peers that answered."""
-        good = [one for one in self._known.values() if one.progress is Progress.ANSWERED]
-        return tuple(one.record for one in sorted(good, key=lambda one: one.remoteness)[:count])
+        """Return the closest ``count`` peers that answered, the crowded only for want of others."""
+        good = (one for one in self._known.values() if one.progress is Progress.ANSWERED)
+        chosen = list(self._ranked(good))[:count]
+        return tuple(one.record for one in sorted(chosen, key=lambda one: one.remoteness))
 
-    def _rank(self, candidate: Candidate) -> tuple[bool, int]:
-        return self._is_doubtful(candidate), candidate.remoteness
+    def _ranked(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+        crowds: Counter[bytes] = Counter()
+        crowded = []
+        for one in sorted(candidates, key=lambda one: (self._is_doubtful(one), one.remoteness)):
+            if any(crowds[group] >= GROUP_PER_LOOKUP for group in one.groups):
+                crowded.append(one)
+            else:
+                crowds.update(one.groups)
+                yield one
+        yield from crowded
 
     def _is_doubtful(self, candidate: Candidate) -> bool:
         return candidate.progress is not Progress.ANSWERED and all(
             namer != OURSELVES and self._blame.get(namer, 0) >= DOUBT for namer in candidate.namers
         )
+
+
+def _groups_of(addrs: Iterable[bytes]) -> frozenset[bytes]:
+    return frozenset(group for group in map(group_of, addrs) if group)

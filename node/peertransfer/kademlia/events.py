@@ -27,6 +27,8 @@ class PeerAnswered:
     """Peers that it says are closer, in its order."""
     providers: tuple[PeerRecord, ...] = ()
     """Peers that it says provide the key."""
+    seen_at: bytes | None = None
+    """Binary multiaddr of its connection, if known: where it really is, whatever was said of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,8 +133,9 @@ class Lookup:
         Events of peers that are not being asked, and all events after the end, change nothing.
         """
         if self._finished is None and not isinstance(event, LookupStarted):
-            answered = isinstance(event, PeerAnswered)
-            if self._candidates.settle(event.peer, answered=answered) and isinstance(event, PeerAnswered):
+            if isinstance(event, PeerFailed):
+                self._candidates.fail(event.peer)
+            elif self._candidates.answer(event.peer, event.seen_at):
                 self._learn(event)
         return self._finished or self._next()
 

@@ -163,6 +163,7 @@ class DhtLookups:
             one.peer_id,
             self.heard(reply.closer_peers, told_over),
             self.heard(reply.provider_peers, told_over),
+            told_over,
         )
 
     def heard(self, records: Iterable[PeerRecord], told_over: bytes | None) -> tuple[PeerRecord, ...]:
