@@ -364,21 +364,28 @@ def test_a_peer_that_answered_counts_for_where_it_is_and_not_for_what_was_said()
 
 
 def test_a_peer_that_answered_stays_where_it_is_whatever_is_said_of_it_later():
-    lookup, _ = crowd_and(NEAR[20:30], k=4, alpha=4)
-    lookup.advance(PeerAnswered(RACK[0].peer_id, seen_at=RACK[0].addrs[0]))
-    moved = PeerRecord(RACK[0].peer_id, (public_addr(7, 7, 7, 7),))
-    lookup.advance(PeerAnswered(RACK[1].peer_id, (moved,), seen_at=RACK[1].addrs[0]))
-    assert lookup.advance(PeerAnswered(RACK[2].peer_id)) == Waiting()
+    honest = PeerRecord(peer_id(NEAR[20]), (public_addr(7, 7, 7, 7),))
+    seeds = (*RACK[:3], honest, *records(NEAR[21:25]))
+    options = {"kind": LookupKind.FIND_NODE, "own_peer_id": peer_id(OWN), "k": 4}
+    lookup = Lookup(key(1), seeds, **options)
+    lookup.advance(LookupStarted())
+    claims = tuple(PeerRecord(one.peer_id, (public_addr(7, 7, 7, 1),)) for one in RACK[:3])
+    told = PeerAnswered(RACK[0].peer_id, claims, seen_at=RACK[0].addrs[0])
+    assert lookup.advance(told) == Asking((honest,))
 
 
 def test_a_crowd_is_forgotten_before_those_who_are_further_away():
-    many = [PeerRecord(peer_id(number), (public_addr(9, 9, 9, number % 256),)) for number in NEAR[:250]]
-    lookup = Lookup(key(1), records(NEAR[400:420]), kind=LookupKind.FIND_NODE, own_peer_id=peer_id(OWN))
+    crowd = [PeerRecord(peer_id(number), (public_addr(9, 9, 9, number % 256),)) for number in NEAR[:200]]
+    honest = records(NEAR[400:420])
+    options = {"kind": LookupKind.FIND_NODE, "own_peer_id": peer_id(OWN), "alpha": 5}
+    lookup = Lookup(key(1), honest, **options)
     state = lookup.advance(LookupStarted())
+    asked = list(state.peers)
     for at, one in enumerate(state.peers):
-        state = lookup.advance(PeerAnswered(one.peer_id, tuple(many[40 * at : 40 * at + 40])))
-    asked = set()
-    while isinstance(state, Asking):
-        asked |= set(ids(state.peers))
-        state = lookup.advance(PeerAnswered(state.peers[0].peer_id, tuple(many[120:160])))
-    assert set(ids(records(NEAR[403:415]))) <= asked
+        state = lookup.advance(PeerAnswered(one.peer_id, tuple(crowd[40 * at : 40 * at + 40])))
+        asked += state.peers
+    assert lookup.heard_count == MAX_HEARD
+    for one in asked:
+        state = lookup.advance(PeerAnswered(one.peer_id))
+        asked += state.peers if isinstance(state, Asking) else ()
+    assert set(ids(honest[:17])) <= set(ids(asked))

@@ -1,6 +1,7 @@
 """The DHT of real hosts on loopback: who is admitted, asked, told, dialled and forgotten."""
 
 import logging
+import math
 
 import pytest
 import trio
@@ -9,9 +10,12 @@ from kad_kit import addr, peer_id, public_addr
 
 from peertransfer.content.locator import locator_multihash
 from peertransfer.disclosure.views import PeerRecord
+from peertransfer.kademlia.routing_table import RoutingTable
 from peertransfer.policy.engine import Engine
+from peertransfer.policy.facts import ItemFacts
 from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.preset import CLOSED
+from peertransfer.service import dht_serving
 
 pytestmark = pytest.mark.swarm
 
@@ -24,6 +28,12 @@ def ids(records):
 
 def holds(node, key=KEY):
     return ids(node.dht.store.providers(key, trio.current_time()))
+
+
+@pytest.fixture
+def no_refresh(monkeypatch):
+    """No bucket is ever looked up: what a test sees is the other upkeep."""
+    monkeypatch.setattr(RoutingTable, "stale_buckets", lambda *_: ())
 
 
 @pytest.fixture
@@ -86,15 +96,26 @@ async def test_a_peer_that_the_policy_keeps_look_ups_from_is_passed_over(tmp_pat
         assert await getter.dht.find_providers(locator(1)) == ()
 
 
-async def test_a_stream_that_a_server_ended_for_being_idle_is_no_failure_of_it(tmp_path, clock):
+async def test_a_stream_that_a_server_ended_early_is_no_failure_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(dht_serving, "IDLE_SECONDS", 0.05)
     async with run_dhts(2, tmp_path) as (getter, other):
         await getter.meet(other)
         other.dht.store.add(KEY, PeerRecord(peer_id(7), (addr(7),)), peer_id(7), trio.current_time())
-        assert ids(await getter.dht.find_providers(locator(1))) == [peer_id(7)]
+        for _ in range(2):
+            assert ids(await getter.dht.find_providers(locator(1))) == [peer_id(7)]
+            await trio.sleep(0.2)
+        assert getter.dht.table.demoted(trio.current_time()) == frozenset()
+
+
+async def test_what_has_no_answer_is_not_lost_on_a_stream_that_its_server_ended(tmp_path, clock):
+    async with run_dhts(2, tmp_path) as (provider, holder):
+        await provider.meet(holder)
+        frame = await provider.dht._providing._record(locator(1), ItemFacts("share"))
+        await trio.testing.wait_all_tasks_blocked(0.2)
         clock.jump(61)
         await trio.testing.wait_all_tasks_blocked(0.2)
-        assert ids(await getter.dht.find_providers(locator(1))) == [peer_id(7)]
-        assert getter.dht.table.demoted(trio.current_time()) == frozenset()
+        await provider.dht._streams.tell(PeerRecord(holder.peer_id, ()), frame)
+        await until(lambda: holds(holder) == [provider.peer_id])
 
 
 # --- hearsay -------------------------------------------------------------------------------------
@@ -165,6 +186,16 @@ async def test_what_others_say_where_a_peer_is_does_not_enter_the_table(tmp_path
             assert getter.dht.table.record(honest.peer_id).addrs == honest.host.listen_addrs_bytes
 
 
+async def test_a_peer_that_was_found_by_a_look_up_is_known_by_what_it_says_itself(tmp_path):
+    announced = ["/ip4/8.8.4.4/tcp/4001"]
+    async with run_dht(1, tmp_path) as getter, run_dht(2, tmp_path, announce_addrs=announced) as found:
+        bound = tuple(found.host.own_addrs_bytes - set(found.host.listen_addrs_bytes))
+        async with run_liar(99, closer=(PeerRecord(found.peer_id, bound),)) as middle:
+            await getter.host.connect(middle.listen_addrs)
+            both = (*found.host.listen_addrs_bytes, *bound)
+            await until(lambda: getter.dht.table.record(found.peer_id) == PeerRecord(found.peer_id, both))
+
+
 async def test_peers_of_one_place_count_by_where_they_connect_from(tmp_path):
     """A peer on loopback has no group, so what it claims can't crowd anybody out."""
     claimed = [f"/ip4/8.8.4.{last}/tcp/4001" for last in range(1, 6)]
@@ -221,6 +252,21 @@ async def test_a_peer_that_serves_no_more_leaves_the_table(tmp_path):
         await until(lambda: far.peer_id not in near.dht.table)
 
 
+async def test_a_banned_provider_is_forgotten_and_named_to_nobody(tmp_path):
+    async with run_dhts(3, tmp_path) as (near, banned, asker):
+        await near.meet(banned)
+        await near.meet(asker)
+        for number in (1, 2):
+            banned.provide(number)
+        await until(lambda: holds(near) and holds(near, locator_multihash(locator(2))))
+        asker.dht.table.remove(banned.peer_id)
+        near.dht.forget(banned.host.peer_id, locator(1))
+        assert banned.peer_id not in near.dht.table
+        assert banned.peer_id in near.dht.table.demoted(trio.current_time())
+        assert holds(near) == []
+        assert holds(near, locator_multihash(locator(2))) == [banned.peer_id]
+
+
 async def test_a_peer_that_goes_before_it_is_greeted_is_no_news(tmp_path, caplog):
     caplog.set_level(logging.DEBUG, "peertransfer.service")
     async with run_dht(1, tmp_path, greets=False) as near, run_liar(99) as far:
@@ -257,9 +303,11 @@ async def test_a_record_that_is_over_is_removed_within_a_minute(tmp_path, clock)
         await until(lambda: holder.dht.store.record_count == 0)
 
 
+@pytest.mark.usefixtures("no_refresh")
 async def test_a_peer_that_was_silent_is_asked_and_stays(tmp_path, clock):
     async with run_dhts(2, tmp_path) as (near, far):
         await near.meet(far)
+        near.dht._upkeep._self_due_at = math.inf
         await trio.testing.wait_all_tasks_blocked(0.2)
         clock.jump(700)
         assert ids(near.dht.table.unheard(trio.current_time())) == [far.peer_id]
@@ -267,9 +315,11 @@ async def test_a_peer_that_was_silent_is_asked_and_stays(tmp_path, clock):
         assert far.peer_id in near.dht.table
 
 
+@pytest.mark.usefixtures("no_refresh")
 async def test_a_peer_that_answers_no_more_leaves_the_table(tmp_path, clock):
     async with run_dhts(2, tmp_path) as (near, far):
         await near.meet(far)
+        near.dht._upkeep._self_due_at = math.inf
         far.host.set_handler(near.dht._protocol, lambda stream: stream.reset())
         near.dht._streams.drop(far.peer_id)
         clock.jump(700)
@@ -292,7 +342,8 @@ async def test_a_bucket_where_nobody_was_looked_for_is_looked_up(tmp_path, clock
         raise AssertionError("buckets stay stale")
 
 
-async def test_who_joined_elsewhere_is_found_by_a_refresh(tmp_path, clock):
+@pytest.mark.usefixtures("no_refresh")
+async def test_who_joined_elsewhere_is_found_by_a_look_up_for_ourselves(tmp_path, clock):
     async with run_dhts(3, tmp_path) as (near, middle, late):
         await near.meet(middle)
         await late.host.connect(middle.host.listen_addrs)

@@ -132,3 +132,11 @@ class Dht:
         octets = peer_id_octets(peer_id)
         self._streams.drop(octets)
         self._providing.peer_went(octets)
+
+    def forget(self, peer_id: str, name: bytes) -> None:
+        """Forget a peer that was banned as a provider of a locator, and name it to nobody as one."""
+        octets = peer_id_octets(peer_id)
+        self.table.remove(octets)
+        self.table.demote(octets, trio.current_time())
+        self.store.withdraw(locator_multihash(name), octets)
+        self.peer_went(peer_id)

@@ -32,8 +32,6 @@ T = TypeVar("T")
 CALL_SECONDS = 3.0
 """A peer that takes longer to answer a query is passed over."""
 DIAL_SECONDS = 3.0
-IDLE_SECONDS = 30.0
-"""A stream that was not used for so long is not used again: servers end idle ones after a minute."""
 
 
 class KadStreams:
@@ -49,7 +47,7 @@ class KadStreams:
     def __contains__(self, peer_id: bytes) -> bool:
         """Tell whether there is a stream to a peer that can be used."""
         known = self._streams.get(peer_id)
-        return known is not None and known.is_usable
+        return known is not None and not known.is_broken
 
     def drop(self, peer_id: bytes) -> None:
         """Forget the stream to a peer, that is broken or whose connection is gone."""
@@ -82,9 +80,9 @@ class KadStreams:
             raise PeerTimeoutError("A DHT server takes nothing") from None
 
     async def _on_stream(self, one: PeerRecord, use: Callable[[_KadStream], Awaitable[T]]) -> T:
-        """Use the stream to a peer; where an old one turns out to be over, a new one."""
+        """Use the stream to a peer; a new one where it is over, because servers end idle ones."""
         known = self._streams.get(one.peer_id)
-        if known is not None and known.is_usable:
+        if known is not None and not known.is_broken:
             try:
                 return await use(known)
             except StreamLostError:
@@ -103,13 +101,11 @@ class KadStreams:
             raise ReachError("The policy lets this peer not serve as a DHT server", peer=peer_id)
         stream.prove(DhtServers(self._runtime.network_id))
         former = self._streams.get(one.peer_id)
-        if former is not None and former.is_usable:  # another task was quicker
+        if former is not None and not former.is_broken:  # another task was quicker
             await stream.aclose()
             return former
-        self._streams[one.peer_id] = opened = _KadStream(stream)
-        if former is not None:
-            await former.retire()
-        return opened
+        self._streams[one.peer_id] = _KadStream(stream)
+        return self._streams[one.peer_id]
 
 
 class _KadStream:
@@ -119,13 +115,7 @@ class _KadStream:
         self._stream = stream
         self._reader = answer_reader()
         self._lock = trio.Lock()
-        self._used_at = trio.current_time()
-        self._is_broken = False
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether nothing speaks against using it once more."""
-        return not self._is_broken and trio.current_time() < self._used_at + IDLE_SECONDS
+        self.is_broken = False
 
     async def call(self, frame: SealedFrame) -> KadMessage:
         """Send a query and return the answer."""
@@ -141,11 +131,6 @@ class _KadStream:
         async with self._in_use():
             await self._stream.send(frame)
 
-    async def retire(self) -> None:
-        """Close the stream once nobody uses it."""
-        async with self._lock:
-            await self._stream.aclose()
-
     @asynccontextmanager
     async def _in_use(self) -> AsyncIterator[None]:
         async with self._lock:
@@ -153,11 +138,10 @@ class _KadStream:
             try:
                 yield
                 is_whole = True
-                self._used_at = trio.current_time()
             finally:
                 if not is_whole:
                     # An answer that comes later would be taken for that of the next query.
-                    self._is_broken = True
+                    self.is_broken = True
                     await self._stream.reset()
 
 

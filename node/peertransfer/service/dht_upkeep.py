@@ -1,6 +1,6 @@
 """Keeping table and store fresh: each minute what is over goes, the silent are asked, and gaps are looked up.
 
-What is over, silent or a gap is ``kademlia``'s to say. Spec: ARCHITECTURE.md section 6.
+What is over, silent or a gap is ``kademlia``'s to say. Spec: docs/protocol.md, "Discovery".
 
 Strategy: of the stale buckets one is refreshed a minute, at random, so that hosts which started together
 do not ask together, and so that nobody can tell from one look-up when the next one comes.

@@ -229,6 +229,8 @@ class GetOperation:
     async def _ban(self, peer_id: str) -> None:
         network_id = self._running.network.network_id
         await self._bans.ban(network_id, peer_id, str(self._link.manifest_cid), wall_clock())
+        if self._running.dht is not None:
+            self._running.dht.forget(peer_id, self._locator)
 
     # --- patience ----------------------------------------------------------------------------------
 
