@@ -1,19 +1,15 @@
 """A real node and stock peers in one plain private network: a swarm.key, and nothing else of ours."""
 
-import contextlib
 import secrets
-from dataclasses import dataclass
 
 import pytest
 import trio
-from interop_kit import NodeHome, PeerError, eventually, new_swarm_key, start_peer
+from interop_kit import PeerError, eventually, new_swarm_key, start_peer
+from private_network_kit import private_network
 
 from peertransfer.content.cid import Cid, Codec, HashFunction
 from peertransfer.content.link import Link
-from peertransfer.content.locator import locator, locator_multihash
-from peertransfer.membership.epoch import epoch_key_of_psk
-from peertransfer.membership.network import EXCHANGE_PROTOCOL, kad_protocol_id, network_id_of_psk
-from peertransfer.membership.psk import parse_swarm_key
+from peertransfer.membership.network import EXCHANGE_PROTOCOL
 from peertransfer.wire.exchange_codec import decode_frame
 from peertransfer.wire.framing import FrameReader
 from peertransfer.wire.messages import HelloMessage
@@ -21,61 +17,9 @@ from peertransfer.wire.messages import HelloMessage
 pytestmark = pytest.mark.interop
 
 
-@dataclass
-class PrivateNetwork:
-    """What everybody in the network knows, and a home that is about to join."""
-
-    swarm_key: str
-    home: NodeHome
-    folder: object
-    language: str
-
-    @property
-    def network_id(self):
-        return network_id_of_psk(parse_swarm_key(self.swarm_key))
-
-    @property
-    def kad(self):
-        return kad_protocol_id(self.network_id)
-
-    def start_peer(self, **options):
-        return start_peer(self.language, self.swarm_key, self.kad, **options)
-
-    def write_key(self, text):
-        file = self.folder / "swarm.key"
-        file.write_text(text)
-        file.chmod(0o600)
-        return file
-
-    @contextlib.asynccontextmanager
-    async def run_node(self, *bootstrap):
-        """Join by the key and the bootstrap addresses, then run; give the node's host."""
-        await self.home.must("init", "--accept-privacy")
-        options = [option for addr in bootstrap for option in ("--bootstrap", addr)]
-        joined = await self.home.must(
-            "network", "join", "--name", "field", "--psk", self.write_key(self.swarm_key), *options
-        )
-        assert joined["network_id"] == self.network_id
-        async with self.home.run(self.network_id) as host:
-            yield host
-
-    def key_of(self, link):
-        """Return the DHT key of a link, in hexadecimal."""
-        parsed = Link.parse(link)
-        epoch_key = epoch_key_of_psk(parse_swarm_key(self.swarm_key))
-        return locator_multihash(locator(parsed.secret, epoch_key, parsed.manifest_cid)).hex()
-
-    async def share(self):
-        """Share a small file; return the DHT key of its link."""
-        file = self.folder / "letter.txt"
-        file.write_text("Dear peer\n")
-        shared = await self.home.must("share", file, "--network", self.network_id)
-        return self.key_of(shared["link"])
-
-
 @pytest.fixture
 def network(tmp_path, language):
-    return PrivateNetwork(new_swarm_key(), NodeHome(tmp_path), tmp_path, language)
+    return private_network(tmp_path, language)
 
 
 async def test_a_peer_dials_the_node_by_noise_and_yamux_and_is_answered_each_ping(network):
@@ -165,6 +109,24 @@ async def test_the_node_finds_what_a_peer_provides_through_a_third_peer(network)
             nursery.cancel_scope.cancel()
         assert {one["peer_id"] for one in heard} == {host["peer_id"]}
         assert isinstance(first_message(heard[0]["octets"]), HelloMessage)
+
+
+async def test_the_node_passes_on_to_one_peer_what_another_provides(network):
+    async with (
+        network.run_node() as host,
+        network.start_peer() as provider,
+        network.start_peer() as finder,
+    ):
+        for peer in (provider, finder):
+            await peer.ask("dial", addr=host["listen_addrs"][0])
+            await eventually(
+                lambda peer=peer: peer.ask("table"), until=lambda table: host["peer_id"] in table
+            )
+        key = "1220" + secrets.token_hex(32)
+        await provider.ask("provide", key=key)
+        (found,) = await eventually(lambda: finder.ask("find", key=key))
+        assert found["peer_id"] == provider.peer_id
+        assert provider.addr.partition("/p2p/")[0] in found["addrs"]
 
 
 async def test_what_nobody_provides_is_said_to_have_no_provider(network):
