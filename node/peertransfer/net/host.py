@@ -318,7 +318,8 @@ class NetworkHost:
                 except DisclosureError:
                     raise  # our bug: the barrier logs it in full
                 except PeertransferError as error:
-                    log.info("stream_failed", extra={"peer": peer_id[-8:], "reason": error.code})
+                    # A line for each would let a stranger fill the log.
+                    log.debug("stream_failed", extra={"peer": peer_id[-8:], "reason": error.code})
         finally:
             if not is_served:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + 1), teardown_errors():
