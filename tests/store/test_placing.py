@@ -292,3 +292,31 @@ def test_short_writes_are_gone_on_with(tmp_path, monkeypatch):
     write_all(fd, memoryview(b"0123456789"), 2)
     os.close(fd)
     assert (tmp_path / "f").read_bytes() == b"\0\x000123456789"
+
+
+@pytest.mark.parametrize("use_openat2", [True, False])
+def test_a_title_that_is_a_link_is_not_followed(tmp_path, use_openat2):
+    (tmp_path / "dest").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "dest" / "title").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="can't be reached"):
+        DestinationRoot(tmp_path / "dest", "title", use_openat2=use_openat2)
+    assert everything_below(tmp_path / "elsewhere") == {}
+
+
+@pytest.mark.parametrize("use_openat2", [True, False])
+def test_the_person_may_choose_a_link_and_the_title_is_made_behind_it(tmp_path, use_openat2):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "dest").symlink_to("real")
+    for _ in range(2):
+        with DestinationRoot(tmp_path / "dest", "title", use_openat2=use_openat2) as root:
+            assert root.path == tmp_path / "dest" / "title"
+            assert os.fstat(root.fd).st_ino == (tmp_path / "real" / "title").stat().st_ino
+
+
+@pytest.mark.parametrize("title", ["..", "a/b", ".peertransfer-partial"])
+def test_a_title_that_is_no_name_is_refused(tmp_path, title):
+    (tmp_path / "dest").mkdir()
+    with pytest.raises(RemoteProtocolError):
+        DestinationRoot(tmp_path / "dest", title)
+    assert everything_below(tmp_path) == {"dest": None}

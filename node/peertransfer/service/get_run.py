@@ -31,6 +31,8 @@ class Run:
     transfer: StoredTransfer | None = None
     share: RemoteShare | None = None
     chosen: tuple[RemoteEntry, ...] = ()
+    is_titled: bool = False
+    """The last name of the root is the share's title: no link is followed there."""
     root: DestinationRoot | None = None
     folder: PartialFolder | None = None
     landing: Landing | None = None

@@ -153,7 +153,7 @@ class Getting:
             raise UsageError(f"There is no folder {folder}", "Make it first, or choose another place.")
         run.transfer = await self._begin(run, share, root_path, addrs)
         self._running[run.transfer.transfer_id] = run
-        run.root = await trio.to_thread.run_sync(DestinationRoot, root_path)
+        run.root = await trio.to_thread.run_sync(_open_root, root_path, run.is_titled)
         surveyed = await survey(run.root, placements, run.mode)
         if run.places:
             run.places = tuple(surveyed[0].path)
@@ -183,8 +183,9 @@ class Getting:
             paths: list[tuple[str, ...]] = [(name,)]
             run.places = (name,)
         else:
-            is_same_place = await self._was_root(run.dest, title)
-            root = run.dest / title if is_folder and not is_same_place else run.dest
+            is_within = is_folder and not await self._was_root(run.dest, title)
+            run.is_titled = run.is_titled or is_within
+            root = run.dest / title if is_within else run.dest
             paths = [entry.path for entry in run.chosen]
         return root, [
             Placement(entry.index, path, entry.root, entry.size, executable=entry.executable)
@@ -297,7 +298,7 @@ class Getting:
         if one.state in {"done", "cancelled"} or transfer_id in self._running:
             raise UsageError(f"The transfer {transfer_id!r} is {one.state}", "Only a paused one can go on.")
         link = Link(Cid.parse(one.manifest_cid), one.network_id, one.secret, ())
-        run = Run(link, one.dest / one.name, one.selected, one.clash_mode)
+        run = Run(link, one.dest / one.name, one.selected, one.clash_mode, is_titled=_is_titled(one))
         return await self._carry_out(run, one.addrs, progress, is_patient=False)
 
     async def cancel(self, transfer_id: str) -> dict[str, object]:
@@ -311,7 +312,7 @@ class Getting:
         if one.state == "done":
             raise UsageError(f"The transfer {transfer_id!r} is done", "There is nothing left to cancel.")
         if one.dest.is_dir():
-            with await trio.to_thread.run_sync(DestinationRoot, one.dest) as root:
+            with await trio.to_thread.run_sync(_open_root, one.dest, _is_titled(one)) as root:
                 folder = await trio.to_thread.run_sync(PartialFolder, root, transfer_id, self._transfers)
                 await folder.aclose(discard=True)
         await self._transfers.set_state(transfer_id, "cancelled", wall_clock())
@@ -320,3 +321,12 @@ class Getting:
     def _received_by(self, transfer_id: str) -> int:
         run = self._running.get(transfer_id)
         return run.landing.octets_received if run is not None and run.landing is not None else 0
+
+
+def _open_root(path: Path, is_titled: bool) -> DestinationRoot:
+    return DestinationRoot(path.parent, path.name) if is_titled else DestinationRoot(path)
+
+
+def _is_titled(one: StoredTransfer) -> bool:
+    """Whether the last name of a transfer's folder is its title, so that a peer may have chosen it."""
+    return not one.name and one.dest.name == one.title

@@ -40,25 +40,39 @@ PROBE = f"{PARTIAL_FOLDER}-\u00e9"
 class DestinationRoot:
     """The folder below which everything received is placed."""
 
-    def __init__(self, path: Path, *, use_openat2: bool = True, use_renameat2: bool = True) -> None:
-        """Open ``path``, making it where it is missing (and nothing above it).
+    def __init__(
+        self, path: Path, title: str = "", *, use_openat2: bool = True, use_renameat2: bool = True
+    ) -> None:
+        """Open ``path``, or the folder ``title`` in it, making that where it is missing (and nothing above).
 
         Args:
             path: the person's choice; links in it are the person's own.
+            title: a peer's name for a folder in ``path``: no link is followed there.
             use_openat2: False for the way without that call.
             use_renameat2: False for the way without that call.
 
         Raises:
             StoreError: it is no folder, or can't be made.
+            RemoteProtocolError: ``title`` is no name for a folder.
         """
-        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - links in it are the person's own
+        chosen = Path(os.path.abspath(path))  # noqa: PTH100 - links in it are the person's own
+        if title:
+            _check([title])
+        self.path = chosen / title
         self._use_openat2 = use_openat2
         self._use_renameat2 = use_renameat2
         with disk_errors(str(self.path)):
+            self.fd = self._open_titled(chosen, title) if title else _open_or_make(chosen)
+
+    def _open_titled(self, chosen: Path, title: str) -> int:
+        above = os.open(chosen, _FOLDER_FLAGS)
+        try:
             with contextlib.suppress(FileExistsError):
-                self.path.mkdir()
-                _sync_path(self.path.parent)
-            self.fd = os.open(self.path, _FOLDER_FLAGS)
+                os.mkdir(title, dir_fd=above)
+                os.fsync(above)
+            return open_beneath(above, [title], _FOLDER_FLAGS, use_openat2=self._use_openat2)
+        finally:
+            os.close(above)
 
     def close(self) -> None:
         """Let the folder go; again: nothing."""
@@ -272,9 +286,12 @@ def _is_there(dir_fd: int, name: str) -> bool:
     return True
 
 
-def _sync_path(folder: Path) -> None:
-    fd = os.open(folder, _FOLDER_FLAGS)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _open_or_make(folder: Path) -> int:
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+        above = os.open(folder.parent, _FOLDER_FLAGS)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
+    return os.open(folder, _FOLDER_FLAGS)
