@@ -11,6 +11,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from peertransfer.content.cid import Cid, Codec, HashFunction
+from peertransfer.content.link import Link
+from peertransfer.content.locator import locator, locator_multihash
 from peertransfer.membership.envelope import seal_envelope
 from peertransfer.membership.epoch import epoch_key_of_psk
 from peertransfer.membership.identity import peer_id_octets, peer_id_of_public_key, public_key_of_seed
@@ -69,12 +72,19 @@ def identities():
 
 
 def plain_network():
+    cid, secret = Cid.of(Codec.RAW, HashFunction.BLAKE3, b"manifest"), bytes(range(16))
+    name = locator(secret, epoch_key_of_psk(PSK), cid)
     return {
         "swarm_key": format_swarm_key(PSK),
         "psk": PSK.hex(),
         "network_id": network_id_of_psk(PSK),
         "kad_protocol": kad_protocol_id(network_id_of_psk(PSK)),
         "epoch_key": epoch_key_of_psk(PSK).hex(),
+        "manifest_cid": str(cid),
+        "secret": secret.hex(),
+        "link": str(Link(cid, network_id_of_psk(PSK), secret)),
+        "locator": name.hex(),
+        "dht_key": locator_multihash(name).hex(),
     }
 
 
