@@ -73,6 +73,14 @@ protos: $(STAMP) ## generate wire/v1 from protos/
 protos-check: $(STAMP) ## generated code is what protos/ says
 	$(BIN)/python scripts/generate_protos.py --check
 
+.PHONY: vectors
+vectors: $(STAMP) ## write tests/vectors anew; a changed vector is a changed protocol
+	$(BIN)/python scripts/make_vectors.py
+
+.PHONY: vectors-check
+vectors-check: $(STAMP) ## tests/vectors is what the code makes
+	$(BIN)/python scripts/make_vectors.py --check
+
 .PHONY: census
 census: $(STAMP) ## docs/disclosure.md, views, protos and engine agree
 	$(BIN)/python -m pytest -q tests/disclosure
@@ -88,7 +96,7 @@ lock: ## compile the hash-pinned lock files (needs uv)
 	  --python-version 3.11 --override overrides.txt $$name.in -o $$name.txt; done
 
 .PHONY: check
-check: lint types arch protos-check docs test ## everything CI judges, bar other languages
+check: lint types arch protos-check vectors-check docs test ## everything CI judges, bar other languages
 
 .PHONY: interop
 interop: $(STAMP) ## peers in other languages (LANGUAGES="js"; "js go" for both)

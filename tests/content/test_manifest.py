@@ -2,8 +2,6 @@
 
 import dataclasses
 import datetime as dt
-import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,7 +14,7 @@ from peertransfer.content.commitment import (
     open_share,
 )
 from peertransfer.content.manifest import MAX_ENTRIES, MAX_MANIFEST_SIZE, Manifest, manifest_dag
-from peertransfer.content.opening import EntryOpening, OpenSlot, ShareOpening
+from peertransfer.content.opening import EntryOpening, ShareOpening
 from peertransfer.content.shared import (
     SharedEntry,
     SharedItem,
@@ -32,7 +30,6 @@ from peertransfer.content.slots import ENTRY_SLOTS, SHARE_SLOTS
 from peertransfer.errors import IntegrityError, UsageError
 
 BLAKE3 = HashFunction.BLAKE3
-VECTORS = Path(__file__).parent.parent / "vectors" / "content"
 
 
 def entry(ordinal=0, path="a b/Ünï.TXT", **changes):
@@ -271,27 +268,3 @@ def test_no_octets_at_all_break_the_reading_of_a_manifest(octets, has_magic):
     except IntegrityError:
         return
     assert manifest.to_octets() == octets
-
-
-def vector_values():
-    one = item(entry(0), SharedEntry(1, "leer", "folder"))
-    manifest, order = build_manifest(one)
-    opening = entry_opening(one, one.entries[order[0]], 0)
-    return {
-        "what": "A share of one file and one empty folder; salts come from the seed by HKDF (docs/protocol.md).",
-        "hash": one.hash_function.value,
-        "seed": one.seed.hex(),
-        "order": list(order),
-        "share_slots": [[s.slot, s.salt.hex(), s.value.hex()] for s in share_opening(one).slots],
-        "entry_0_slots": [
-            [s.slot, s.salt.hex(), s.value.hex()] for s in opening.slots if isinstance(s, OpenSlot)
-        ],
-        "entry_0_hidden_name": hide(BLAKE3, opening.slots[2]).commitment.hex(),
-        "share_digest": manifest.share_digest.hex(),
-        "manifest": manifest.to_octets().hex(),
-        "manifest_cid": str(manifest_dag(manifest).root),
-    }
-
-
-def test_the_golden_manifest_is_made_again():
-    assert json.loads((VECTORS / "manifest.json").read_text()) == vector_values()

@@ -1,7 +1,7 @@
-"""The golden values of content: file roots, inner nodes, values, names, locators, links; and how each is made.
+"""The golden values of content: file roots, inner nodes, values, names, locators, links, a manifest; and how each is made.
 
 ``tests/content/test_content_vectors.py`` makes them again and compares. A change of a vector is a change of the
-protocol; who means it writes them with ``python tests/kit/content_vectors.py`` and says so.
+protocol; who means it writes them with ``make vectors`` and says so.
 """
 
 import hashlib
@@ -12,13 +12,15 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 
 from peertransfer.content.cid import Cid, Codec, HashFunction
-from peertransfer.content.commitment import encode_value
+from peertransfer.content.commitment import encode_value, hide
 from peertransfer.content.dag import CHUNK_SIZE, build_dag
 from peertransfer.content.dag_pb import Link as NodeLink
 from peertransfer.content.dag_pb import encode_node, varint
 from peertransfer.content.link import Link
 from peertransfer.content.locator import locator, locator_multihash
+from peertransfer.content.manifest import manifest_dag
 from peertransfer.content.names import reason_against
+from peertransfer.content.shared import SharedEntry, SharedItem, build_manifest, entry_opening, share_opening
 
 FOLDER = Path(__file__).parent.parent / "vectors" / "content"
 SHA2 = HashFunction.SHA2_256
@@ -280,21 +282,56 @@ def links():
     }
 
 
+# --- a share ----------------------------------------------------------------------------------------
+
+
+def manifest():
+    file = SharedEntry(
+        0,
+        "a b/Ünï.TXT",
+        "file",
+        5,
+        executable=True,
+        mtime_at=1_700_000_000,
+        media_type="text/plain",
+        labels=("x", "b"),
+        root=Cid.of(Codec.RAW, HashFunction.BLAKE3, b"hello"),
+    )
+    entries = (file, SharedEntry(1, "leer", "folder"))
+    share = SharedItem(
+        "Title", HashFunction.BLAKE3, bytes(range(32)), entries, ("l",), "care", "consent", 1_800_000_000
+    )
+    made, order = build_manifest(share)
+    opening = entry_opening(share, share.entries[order[0]], 0)
+    return {
+        "what": "A share of one file and one empty folder; salts come from the seed by HKDF (docs/protocol.md).",
+        "hash": share.hash_function.value,
+        "seed": share.seed.hex(),
+        "order": list(order),
+        "share_slots": [_slot(slot) for slot in share_opening(share).slots],
+        "entry_0_slots": [_slot(slot) for slot in opening.slots],
+        "entry_0_hidden_name": hide(share.hash_function, opening.slots[2]).commitment.hex(),
+        "share_digest": made.share_digest.hex(),
+        "manifest": made.to_octets().hex(),
+        "manifest_cid": str(manifest_dag(made).root),
+    }
+
+
+def _slot(slot):
+    return [slot.slot, slot.salt.hex(), slot.value.hex()]
+
+
 def files():
-    """Return the octets of each file of the folder but ``manifest.json``, which ``test_manifest.py`` makes."""
+    """Return the octets of every file of the folder, by its name."""
     made = {
         "files.json": files_of_kubo(),
         "nodes.json": nodes(),
         "values.json": values(),
         "names.json": names(),
         "links.json": links(),
+        "manifest.json": manifest(),
     }
     return {
         name: (json.dumps(value, indent=2, ensure_ascii=name != "values.json") + "\n").encode()
         for name, value in made.items()
     }
-
-
-if __name__ == "__main__":
-    for name, octets in files().items():
-        (FOLDER / name).write_bytes(octets)

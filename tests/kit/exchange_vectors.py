@@ -1,7 +1,7 @@
 """The golden frames of the exchange protocol: what each is, and how it is made.
 
 ``tests/wire/test_exchange_vectors.py`` makes them again and compares. A change of a vector is a change
-of the protocol; who means it writes them with ``python tests/kit/exchange_vectors.py`` and says so.
+of the protocol; who means it writes them with ``make vectors`` and says so.
 """
 
 import json
@@ -286,9 +286,3 @@ def files():
     for name, value in (("frames.json", index()), ("proofs.json", proofs())):
         octets[name] = json.dumps(value, indent=1, ensure_ascii=True).encode() + b"\n"
     return octets
-
-
-if __name__ == "__main__":
-    for path, octets in files().items():
-        (FOLDER / path).parent.mkdir(parents=True, exist_ok=True)
-        (FOLDER / path).write_bytes(octets)

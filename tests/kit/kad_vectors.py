@@ -1,7 +1,7 @@
 """The golden messages of the DHT: what each is, and how it is made.
 
 ``tests/wire/test_kad_vectors.py`` makes them again and compares. They are the field's own wire format, so
-a change of one is a fault; a new one is written with ``python tests/kit/kad_vectors.py``.
+a change of one is a fault; a new one is written with ``make vectors``.
 """
 
 import json
@@ -141,9 +141,3 @@ def files():
     octets |= {f"bad/{name}.bin": octets for name, (_, octets) in bad_messages().items()}
     octets["messages.json"] = json.dumps(index(), indent=1, ensure_ascii=True).encode() + b"\n"
     return octets
-
-
-if __name__ == "__main__":
-    for path, octets in files().items():
-        (FOLDER / path).parent.mkdir(parents=True, exist_ok=True)
-        (FOLDER / path).write_bytes(octets)

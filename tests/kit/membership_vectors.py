@@ -1,7 +1,7 @@
 """The golden values of networks: IDs, keys, envelopes and invites, and how each is made.
 
 ``tests/membership/test_membership_vectors.py`` makes them again and compares. A change of a vector is a
-change of the protocol; who means it writes them with ``python tests/kit/membership_vectors.py`` and says so.
+change of the protocol; who means it writes them with ``make vectors`` and says so.
 """
 
 import base64
@@ -150,9 +150,3 @@ def files():
         name: json.dumps(value, indent=1, ensure_ascii=True).encode() + b"\n"
         for name, value in values.items()
     }
-
-
-if __name__ == "__main__":
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, octets in files().items():
-        (FOLDER / name).write_bytes(octets)
