@@ -160,6 +160,25 @@ def knock(stranger: Person, member: Person, network: str) -> str:
     return done.stderr.strip()
 
 
+def tell_ledgers(everybody: list[Person], network: str) -> int:
+    """Tell what each side disclosed to whom; return the number of rows."""
+    names = {}
+    for one in everybody:
+        for identity in one.ask("id")["identities"]:
+            if identity["network_id"] == network:
+                names[identity["peer_id"]] = one.name
+    count = 0
+    for one in everybody:
+        told: dict[str, set[str]] = {}
+        for entry in one.ask("privacy", "ledger")["entries"]:
+            count += 1
+            whom = names.get(entry["peer_id"], entry["peer_id"]) or entry["audience"]
+            told.setdefault(whom, set()).add(f"{entry['view']} ({', '.join(entry['fields'])})")
+        for whom, what in sorted(told.items()):
+            say(f"{one.name} disclosed to {whom}: {'; '.join(sorted(what))}.")
+    return count
+
+
 def main() -> int:
     """Play the whole story."""
     with people("router", "alice", "bob", "stranger") as (router, alice, bob, stranger):
@@ -181,18 +200,15 @@ def main() -> int:
         bob.start()
         got = bob.ask("get", "-", str(dest), input=shared["link"])
         say(f"Bob ran the same command again: {got['octets_reused'] / 1e6:.0f} MB were there, the rest came.")
+        if not 0 < got["octets_reused"] < got["size"]:
+            raise SystemExit("the kill did not hit the middle of the transfer")
         if tree_of(dest) != tree_of(source):
             raise SystemExit("what arrived is not what was shared")
         say("What arrived is what was shared, file by file (SHA-256).")
         refused = stranger.command("get", "-", str(folder / "stolen"), input=shared["link"])
         say(f"A stranger outside the network is refused: {refused.stderr.strip()}")
         say(f"With a key of its own it gets no further: {knock(stranger, router, network)}")
-        rows = 0
-        for one in (alice, bob, router):
-            entries = one.ask("privacy", "ledger")["entries"]
-            rows += len(entries)
-            views = sorted({f"{entry['view']} ({', '.join(entry['fields'])})" for entry in entries})
-            say(f"{one.name} disclosed: {'; '.join(views) or 'nothing'}")
+        rows = tell_ledgers([alice, bob, router], network)
     print(
         json.dumps(
             {
