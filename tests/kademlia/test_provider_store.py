@@ -69,6 +69,14 @@ def test_a_provider_that_moved_is_found_there_by_all_of_its_records():
     assert store.providers(key(1), 1) == store.providers(key(2), 1) == (moved,)
 
 
+def test_over_which_connection_a_provider_gave_its_addresses_is_kept_with_them():
+    store = ProviderStore(peer_id(0))
+    assert store.seen_at(peer_id(1)) is None
+    for seen_at in (addr(1), addr(2), None):
+        assert store.add(key(1), record(1), peer_id(1), 0, seen_at=seen_at)
+        assert store.seen_at(peer_id(1)) == seen_at
+
+
 def test_the_addresses_of_a_provider_that_are_kept_are_bounded():
     store = ProviderStore(OWN)
     many = PeerRecord(peer_id(5), (*(bytes([number]) * 200 for number in range(3)), b"short"))

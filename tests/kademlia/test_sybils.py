@@ -14,11 +14,11 @@ def place_of(number):
     return public_addr(20 + number // 200, number % 200, 1, 1)
 
 
-def found_under_siege(honest_count, sybil_count, seed):
+def found_under_siege(honest_count, sybil_count, seed, places=RENTED):
     """Return which share of new getters find what was provided while the Sybils were there already."""
     network = network_of(honest_count, seed, place_of)
     honest = list(network.nodes.values())
-    sybils = sybils_near(key(1), sybil_count, RENTED)
+    sybils = sybils_near(key(1), sybil_count, places)
     for node in honest:
         network.besiege(node, sybils)
     network.provide(honest[0], 1)
@@ -35,6 +35,12 @@ def found_under_siege(honest_count, sybil_count, seed):
 @pytest.mark.parametrize(("honest_count", "sybil_count"), [(30, 20), (60, 40), (60, 200)])
 def test_sybils_near_a_key_on_few_machines_do_not_hide_its_provider(honest_count, sybil_count, seed):
     assert found_under_siege(honest_count, sybil_count, seed) == 1
+
+
+def test_sybils_in_six_networks_leave_room_for_the_honest_among_the_twenty_closest():
+    """Seven networks times three are over twenty: then nothing is found, and nothing else is claimed."""
+    six = [public_addr(9, 9, rack, 1) for rack in range(6)]
+    assert found_under_siege(60, 40, 0, six) == 1
 
 
 def test_without_the_caps_of_the_table_they_do(monkeypatch):
