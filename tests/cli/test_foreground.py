@@ -21,6 +21,8 @@ PROGRAM = (
 LINK = (
     "peertransfer:bafyb4ib247mal5tytjsaflfxblkas2ufuvv7nacov4s4asj2y2lvjdjqwu?n=open&s=AAAAAAAAAAAAAAAAAAAAAA"
 )
+SWARM_KEY = "/key/swarm/psk/1.0.0/\n/base16/\n" + "0123456789abcdef" * 4 + "\n"
+AGREE = "Do you agree?"
 SHARE = {"link": LINK, "manifest_cid": "bafymanifest", "files": 1, "size": 5, "entries": []}
 DELIVERED = {"event": "delivered", "peer_id": "12D3KooWabcdefgh", "link_name": "Ann", "octets": 5, "at": 1}
 
@@ -109,19 +111,32 @@ def test_a_start_that_fails_is_the_commands_own_error(home):
     assert err == "error: The port 4001 is in use. Mend it.\n"
 
 
-def on_a_terminal(home_path, words, typed):
-    """Run on a pseudo-terminal, type once the question is there, and return exit code and screen."""
+def take_the_terminal():
+    """Let the terminal on standard error be the one that this process was started at, as a shell does."""
+    os.close(os.open(os.ttyname(2), os.O_RDWR))
+
+
+def on_a_terminal(home_path, words, typed, stdin=None):
+    """Run on a pseudo-terminal, type each answer once its question is there; return exit code and screen.
+
+    Args:
+        home_path: where the home is, or would be.
+        words: the command.
+        typed: pairs of question and answer.
+        stdin: a file in place of the terminal.
+    """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *words],
         env={**os.environ, "PYTHONPATH": str(KIT), "PEERTRANSFER_HOME": str(home_path), "TERM": "xterm"},
-        stdin=theirs,
+        stdin=theirs if stdin is None else stdin,
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
+        preexec_fn=take_the_terminal,  # noqa: PLW1509 - it opens and closes and does nothing else
     )
     os.close(theirs)
-    screen = b""
+    screen, seen = b"", 0
     pending = list(typed)
     while select.select([ours], [], [], 20)[0]:
         try:
@@ -129,15 +144,16 @@ def on_a_terminal(home_path, words, typed):
         except OSError:  # the other end is closed: the process has ended
             break
         screen += octets
-        if pending and screen.count(b"Do you agree?") > len(typed) - len(pending):
-            os.write(ours, pending.pop(0).encode() + b"\n")
+        if pending and pending[0][0].encode() in screen[seen:]:
+            seen = len(screen)
+            os.write(ours, pending.pop(0)[1].encode() + b"\n")
     os.close(ours)
     return process.wait(20), screen.decode()
 
 
 @pytest.mark.parametrize("answer", ["y", "yes"])
 def test_on_a_terminal_init_shows_three_sentences_and_asks(tmp_path, answer):
-    code, screen = on_a_terminal(tmp_path / "new", ["init"], [answer])
+    code, screen = on_a_terminal(tmp_path / "new", ["init"], [(AGREE, answer)])
     assert code == 0
     assert (tmp_path / "new" / "config.toml").exists()
     question = screen.split("Do you agree?")[0]
@@ -146,15 +162,52 @@ def test_on_a_terminal_init_shows_three_sentences_and_asks(tmp_path, answer):
 
 @pytest.mark.parametrize("answer", ["n", ""])
 def test_who_does_not_agree_gets_no_home(tmp_path, answer):
-    code, _ = on_a_terminal(tmp_path / "new", ["init"], [answer])
+    code, _ = on_a_terminal(tmp_path / "new", ["init"], [(AGREE, answer)])
     assert code == 2
     assert not (tmp_path / "new").exists()
 
 
 def test_details_are_the_whole_statement_and_the_question_comes_again(tmp_path):
-    code, screen = on_a_terminal(tmp_path / "new", ["init"], ["d", "n"])
+    code, screen = on_a_terminal(tmp_path / "new", ["init"], [(AGREE, "d"), (AGREE, "n")])
     assert code == 2
     assert len(screen.splitlines()) > 20
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("get", "-"), LINK), (("network", "join", "--name", "n", "--psk", "-"), SWARM_KEY)],
+    ids=["link", "key"],
+)
+def test_the_question_comes_on_the_terminal_where_standard_input_is_the_secret(tmp_path, words, said):
+    (tmp_path / "said").write_text(said)
+    with (tmp_path / "said").open() as file:
+        code, screen = on_a_terminal(tmp_path / "new", words, [(AGREE, "y")], stdin=file)
+    assert code == 0, screen
+    assert (tmp_path / "new" / "consent.json").exists()
+
+
+def test_who_does_not_agree_to_a_get_from_a_file_gets_no_home(tmp_path):
+    (tmp_path / "link.txt").write_text(LINK)
+    with (tmp_path / "link.txt").open() as file:
+        code, screen = on_a_terminal(tmp_path / "new", ["get", "-"], [(AGREE, "n")], stdin=file)
+    assert code == 2
+    assert "--accept-privacy" in screen
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_link_is_pasted_and_then_the_question_is_answered_on_the_same_terminal(tmp_path):
+    typed = [("Paste the link", LINK), (AGREE, "y")]
+    code, screen = on_a_terminal(tmp_path / "new", ["get", "-"], typed)
+    assert code == 0, screen
+    assert (tmp_path / "new" / "config.toml").exists()
+
+
+def test_nobody_is_asked_where_standard_error_is_no_terminal(tmp_path):
+    with start(tmp_path / "new", "get", "-", stdin=subprocess.PIPE, start_new_session=True) as process:
+        _, err = process.communicate(LINK, timeout=20)
+    assert process.returncode == 2
+    assert err.startswith("error: There is no home at")
+    assert err.count("\n") == 1
 
 
 def test_init_twice_changes_nothing_and_says_so(tmp_path):

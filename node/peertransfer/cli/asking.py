@@ -13,13 +13,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
-import click
-
 from peertransfer.cli.output import note
 from peertransfer.errors import HomeError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import TextIO
 
     from peertransfer.cli.frame import Settings
     from peertransfer.control.homes import Home, Statement
@@ -29,6 +28,8 @@ MAX_SECRET = 65_536
 """Octets read from standard input or a file for a link, an invite or a key."""
 MAX_POLICY = 1 << 19
 """Octets of a policy file: it has to fit a request."""
+TERMINAL = "/dev/tty"
+"""The terminal that this process was started at, whatever its standard input is."""
 
 
 def have_home(settings: Settings, *, accept_privacy: bool = False) -> Home:
@@ -204,19 +205,44 @@ def _old_home(settings: Settings) -> dict[str, object]:
 
 
 def _ask_consent(statement: Statement) -> bool:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    note("There is no home yet. Before one is made:")
-    for line in statement.summary:
-        note(f"  {line}")
-    while True:
-        choice = click.prompt("Do you agree? [y]es, [n]o, [d]etails", default="n", err=True).strip().lower()
-        if choice in {"y", "yes"}:
-            return True
-        if choice not in {"d", "details"}:
+    with _keyboard() as keyboard:
+        if keyboard is None:
             return False
-        for line in statement.text.splitlines():
-            note(line)
+        note("There is no home yet. Before one is made:")
+        for line in statement.summary:
+            note(f"  {line}")
+        while True:
+            choice = _typed("Do you agree? [y]es, [n]o, [d]etails (no): ", keyboard)
+            if choice in {"y", "yes"}:
+                return True
+            if choice not in {"d", "details"}:
+                return False
+            for line in statement.text.splitlines():
+                note(line)
+
+
+@contextlib.contextmanager
+def _keyboard() -> Iterator[TextIO | None]:
+    """Give what the person types at, which need not be standard input; None where nobody sits there."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    if sys.stdin.isatty():
+        yield sys.stdin
+        return
+    try:
+        terminal = Path(TERMINAL).open()  # noqa: SIM115 - closed below
+    except OSError:
+        yield None
+        return
+    with terminal:
+        yield terminal
+
+
+def _typed(question: str, keyboard: TextIO) -> str:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return keyboard.readline().strip().lower()
 
 
 def _interrupt(number: int, frame: object) -> Never:
