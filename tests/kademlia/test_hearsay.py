@@ -59,6 +59,23 @@ def test_an_address_is_believed_only_from_where_it_means_the_same_machine(ips, b
 
 
 @pytest.mark.parametrize(
+    ("own", "ip", "is_believed"),
+    [
+        ("192.168.7.7", "192.168.1.1", True),
+        ("10.1.9.9", "10.1.2.3", True),
+        ("fd00:0:0:7::7", "fd00::1", True),
+        ("10.2.9.9", "10.1.2.3", False),
+        ("fd00:0:1::7", "fd00::1", False),
+        ("127.0.0.1", "127.0.0.2", False),
+        ("8.8.1.1", "192.168.1.1", False),
+    ],
+)
+def test_two_in_one_private_network_find_each_other_by_a_server_outside(own, ip, is_believed):
+    for teller in (PUBLIC, None):
+        assert bool(told(at(ip), over=teller, own=[at(own)])) == is_believed
+
+
+@pytest.mark.parametrize(
     "addr",
     [
         b"",

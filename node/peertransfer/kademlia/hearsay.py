@@ -4,7 +4,8 @@ It dials nothing, resolves nothing and keeps nothing beyond one look-up. Spec: d
 
 Strategy: whoever names an address has us send packets there, from inside our network. So an address that
 means another machine to everybody (loopback, link-local, private) is believed only from a peer that is
-connected from a place where it means the same as here; what is no TCP port of an IP is believed from nobody
+connected from a place where it means the same as here, or where this host has an address in the same private
+network itself (two machines in one office that only know a server outside); what is no TCP port of an IP is believed from nobody
 (to resolve a name would tell its owner that we look); and one host is not dialled for ever.
 """
 
@@ -85,11 +86,16 @@ def dialable(
         is_connected: tells by peer ID who needs no dialling, and stays without an address too.
     """
     teller = _reach(told_over) if told_over else Reach.PUBLIC
+    own_networks = {network for addr in own_addrs if (network := _network_of(addr))}
     found = []
     for record in records:
         if not _is_usable(record.peer_id):
             continue
-        good = (addr for addr in _plain(record.addrs) if teller in _TELLERS[_reach(addr)])
+        good = (
+            addr
+            for addr in _plain(record.addrs)
+            if teller in _TELLERS[_reach(addr)] or _network_of(addr) in own_networks
+        )
         addrs = tuple(dict.fromkeys(addr for addr in good if addr not in own_addrs))[:MAX_ADDRS]
         if addrs or is_connected(record.peer_id):
             found.append(PeerRecord(record.peer_id, addrs))
@@ -111,6 +117,12 @@ def _plain(addrs: Iterable[bytes]) -> Iterator[bytes]:
         parsed = TcpAddr.from_octets(addr)
         if parsed is not None and not parsed.is_name and not parsed.peer_id and parsed.port:
             yield TcpAddr.of(parsed.host, parsed.port).to_octets()
+
+
+def _network_of(addr: bytes) -> bytes:
+    """Return the network that a private address is in, IPv4 /16 or IPv6 /48; nothing for any other."""
+    ip = ip_of(addr)
+    return ip.packed[: 2 if ip.version == 4 else 6] if ip and reach_of(ip) is Reach.PRIVATE else b""  # noqa: PLR2004 - IP version
 
 
 def _reach(addr: bytes) -> Reach:
