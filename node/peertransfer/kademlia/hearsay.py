@@ -5,8 +5,9 @@ It dials nothing, resolves nothing and keeps nothing beyond one look-up. Spec: d
 Strategy: whoever names an address has us send packets there, from inside our network. So an address that
 means another machine to everybody (loopback, link-local, private) is believed only from a peer that is
 connected from a place where it means the same as here, or where this host has an address in the same private
-network itself (two machines in one office that only know a server outside); what is no TCP port of an IP is believed from nobody
-(to resolve a name would tell its owner that we look); and one host is not dialled for ever.
+network itself (two machines in one office that only know a server outside). What is no TCP port of an IP is
+believed from nobody (to resolve a name would tell its owner that we look), and one host is not dialled for
+ever.
 """
 
 from __future__ import annotations
