@@ -2,8 +2,8 @@
 
 Usage: make_vectors.py [--check]
 
-Each module ``tests/kit/*_vectors.py`` makes the files of one folder. A changed vector is a changed protocol: who
-means it says so in docs/protocol.md and in a news fragment.
+Each module ``tests/kit/*_vectors.py`` makes the files of one folder. A changed vector is a changed protocol:
+who means it says so in docs/protocol.md and in a news fragment.
 """
 
 from __future__ import annotations

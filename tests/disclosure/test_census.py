@@ -1,7 +1,8 @@
 """``docs/disclosure.md`` is the list of everything that can leave: it must be complete, and true.
 
 Every (view, field) of the code has its row and every row its field; the default that a row states is what
-the preset shows; the clauses that it names exist; a view that nothing makes says so.
+the preset shows; the clauses that it names exist; a view that nothing makes says so. Which field of which message
+carries what is in ``test_messages.py``.
 """
 
 import inspect
@@ -109,22 +110,3 @@ def test_every_message_names_a_view_that_exists_and_every_view_has_its_message()
     }
     assert {view.strip() for view in named} - {""} <= set(VIEWS)
     assert {view for view, names in VIEW_FIELDS.items() if names} <= {view.strip() for view in named}
-
-
-@pytest.mark.parametrize(
-    ("message", "view", "besides"),
-    [
-        ("Grant", "grant", set()),
-        ("Refusal", "refusal", {"request_id"}),
-        ("CatalogueItem", "catalogue", set()),
-    ],
-)
-def test_a_message_holds_the_fields_of_its_view_and_no_other(message, view, besides):
-    body = re.search(rf"^message {message} {{(.*?)^}}", PROTOS, re.MULTILINE | re.DOTALL)[1]
-    assert set(re.findall(r"(\w+) = \d+;", body)) == set(VIEW_FIELDS[view]) | besides
-
-
-def test_a_want_is_its_locator_and_its_proof():
-    """The rest of the view is permission to send the requests that follow."""
-    body = re.search(r"^message Want {(.*?)^}", PROTOS, re.MULTILINE | re.DOTALL)[1]
-    assert set(re.findall(r"(\w+) = \d+;", body)) == {"locator", "proof"} < set(VIEW_FIELDS["want"])

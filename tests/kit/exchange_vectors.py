@@ -57,6 +57,7 @@ def good_frames():
         v.CatalogueItem("bafkexample", "Slides", 3, 123456),
         v.CatalogueItem(title="no more than a title"),
     )
+    linked = v.CatalogueItem(title="Slides", link=f"peertransfer:bafkexample?n=open&s={'A' * 22}")
     batch = [(2, 0, leaf(b"first leaf")), (2, 1, leaf(b"")), (5, 7, leaf(b"\x00\xff"))]
     return {
         "hello": ("either side's first frame", octets_of(codec.encode_hello(hello(GETTER_NONCE)))),
@@ -146,6 +147,10 @@ def good_frames():
         "catalogue": (
             "two shares, of the second only its title",
             octets_of(codec.encode_catalogue(sealed(v.CatalogueView(shown)), 7)),
+        ),
+        "catalogue_with_a_link": (
+            "one share, and the link that a rule shows with it",
+            octets_of(codec.encode_catalogue(sealed(v.CatalogueView((linked,))), 7)),
         ),
         "request_of_the_future": (
             "kind 100 with request id 7: to be refused as UNSUPPORTED",
