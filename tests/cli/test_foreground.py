@@ -18,6 +18,7 @@ PROGRAM = (
     "from peertransfer.control import sessions; sessions.DAEMON_MODULE = 'stub_daemon';"
     "from peertransfer.cli.main import main; main()"
 )
+RUN = "import stub_daemon; from peertransfer.cli.main import main; main()"
 LINK = (
     "peertransfer:bafyb4ib247mal5tytjsaflfxblkas2ufuvv7nacov4s4asj2y2lvjdjqwu?n=open&s=AAAAAAAAAAAAAAAAAAAAAA"
 )
@@ -43,9 +44,9 @@ def hear_ctrl_c():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(home_path, *words, **more):
+def start(home_path, *words, program=PROGRAM, **more):
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words],
+        [sys.executable, "-c", program, *words],
         env={**os.environ, "PYTHONPATH": str(KIT), "PEERTRANSFER_HOME": str(home_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -109,6 +110,15 @@ def test_a_start_that_fails_is_the_commands_own_error(home):
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err == "error: The port 4001 is in use. Mend it.\n"
+
+
+def test_a_fault_of_a_run_is_an_object_too_for_programs(home):
+    tell(home, breaks="deep bug")
+    with start(home.path, "run", "--json", program=RUN) as process:
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "deep bug" in json.loads(out)["error"]["message"]
+    assert err.startswith("error: Unexpected ZeroDivisionError")
 
 
 def take_the_terminal():

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -81,6 +82,20 @@ def test_a_node_that_breaks_at_its_start_is_named_in_one_line(home):
         pass
     assert "deep bug" in raised.value.message
     assert "\n" not in raised.value.message
+
+
+def test_a_node_is_started_where_no_temporary_file_can_be_made(home, monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/nonexistent")
+    monkeypatch.setattr(tempfile, "TemporaryFile", _no_room)
+    with sessions.node_session(home) as session:
+        assert session.is_own
+    tell(home, fails="The port 4001 is in use")
+    with pytest.raises(HomeError, match="port 4001"), sessions.node_session(home):
+        pass
+
+
+def _no_room():
+    raise FileNotFoundError(2, "No usable temporary directory found")
 
 
 def test_an_error_in_the_block_ends_the_node(home):

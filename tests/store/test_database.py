@@ -142,6 +142,54 @@ async def test_a_full_database_is_said_and_costs_nothing(database):
     assert await database.read(things) == ["kept", "again"]
 
 
+@pytest.mark.parametrize("room", [0, 4096, 40_000, 100_000])
+def test_a_disk_that_takes_no_more_is_said_when_the_database_is_made(path, room):
+    script = f"""
+import resource
+from pathlib import Path
+from peertransfer.errors import SpaceError
+from peertransfer.store.database import Database
+resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
+try:
+    Database(Path({str(path)!r}))
+except SpaceError as error:
+    print(error.message, error.hint)"""
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert str(path) in done.stdout
+    assert "Free some room" in done.stdout
+    Database(path).close()
+
+
+def test_a_disk_that_takes_no_more_is_said_by_the_commit(path):
+    script = f"""
+import resource, trio
+from pathlib import Path
+from peertransfer.errors import SpaceError
+from peertransfer.store.database import Database
+async def main():
+    async with Database(Path({str(path)!r}), migrations={TABLE!r}) as database:
+        await database.run(lambda c: c.execute("INSERT INTO things VALUES ('kept')") and None)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+        try:
+            await database.run(lambda c: c.execute("INSERT INTO things VALUES (?)", ("x" * 100_000,)) and None)
+        except SpaceError as error:
+            print(error.message, error.hint)
+        print(await database.read(lambda c: list(c.execute("SELECT thing FROM things"))))
+trio.run(main)"""
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert "Free some room" in done.stdout
+    assert done.stdout.endswith("[('kept',)]\n")
+
+
+def test_a_full_disk_is_said_when_the_file_cannot_be_made(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(SpaceError, match="full"):
+        Database(tmp_path / "x.db")
+
+
 async def test_a_reader_can_change_nothing(database):
     with pytest.raises(CatalogError):
         await database.read(add("one"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from peertransfer.errors import HomeError, LocalError, StoreError
+from peertransfer.errors import HomeError, LocalError, SpaceError, StoreError
 from peertransfer.store.home import MAX_SOCKET_PATH, create_home, open_home, write_private
 
 
@@ -209,3 +210,38 @@ def test_the_home_needs_nothing_heavy():
     script = "import sys, peertransfer.store.home; print({'trio', 'apsw', 'libp2p'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert done.stdout == b"set()\n"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("call", ["open", "pwrite"])
+def test_a_lock_that_finds_no_room_says_so_with_the_mend(home, monkeypatch, call, number):
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, full(number))
+        with pytest.raises(SpaceError, match=str(home.lock_path)) as caught:
+            home.lock()
+    assert "Free some room" in caught.value.hint
+    assert home.running_pid() is None
+    home.lock().release()
+
+
+def test_a_private_file_that_finds_no_room_says_so_and_leaves_nothing(home, monkeypatch):
+    monkeypatch.setattr(os, "fsync", full(errno.ENOSPC))
+    with pytest.raises(SpaceError, match=r"config\.toml") as caught:
+        write_private(home.config_path, b"ours")
+    assert "Free some room" in caught.value.hint
+    assert [path.name for path in home.path.iterdir()] == ["keys"]
+
+
+def test_a_home_that_finds_no_room_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "mkdir", full(errno.ENOSPC))
+    with pytest.raises(SpaceError, match="home"):
+        create_home(tmp_path / "home")
+
+
+def full(number):
+    """Return a system call that finds no room."""
+
+    def refuse(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    return refuse

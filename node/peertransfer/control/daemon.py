@@ -55,7 +55,7 @@ class DaemonOptions:
 def run(options: DaemonOptions) -> int:
     """Run a node until it is told to end, and return the exit code."""
     log = start_logging(options.log_level, as_json=options.log_json)
-    sys.excepthook = partial(_report_fault, log)
+    sys.excepthook = partial(_report_fault, log, options)
     try:
         home = checked_home(options.home_path)
         run_node(
@@ -119,14 +119,23 @@ def _tell_error(error: PeertransferError, options: DaemonOptions) -> None:
 
 
 def _report_fault(
-    log: HeldLog, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    log: HeldLog,
+    options: DaemonOptions,
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
 ) -> None:
     """Report a fault of ours in one line; the interpreter then ends with 1."""
     del kind, trace
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    text = f"error: Unexpected {type(error).__name__} in {where(error)}: {error}. This is a fault of"
-    sys.stderr.write(clean(f"{text} peertransfer: report it with this line and the version.") + "\n")
+    _tell_error(
+        PeertransferError(
+            f"Unexpected {type(error).__name__} in {where(error)}: {error}",
+            "This is a fault of peertransfer: report it with this line and the version.",
+        ),
+        options,
+    )
     log.let_through()
 
 

@@ -32,8 +32,6 @@ START_SECONDS = 30.0
 """A node that has not come up by then will not: it imports libp2p, opens a database and listens."""
 MAX_ATTEMPTS = 3
 """Starts that may fail because the home was held at that moment."""
-MAX_ATTEMPTS = 3
-"""Starts that may fail because the home was held at that moment."""
 END_SECONDS = 10.0
 """A node pauses its transfers within 5 s (RELIABILITY.md, graceful stop)."""
 
@@ -117,12 +115,13 @@ class _Child:
             words += ["--listen", addr]
         self._log: IO[bytes] | None = None
         if not log_level:
-            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
+            with contextlib.suppress(OSError):  # a full disk: then its last words are lost
+                self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._log,
+            stderr=None if log_level else self._log or subprocess.DEVNULL,
             start_new_session=True,
         )
 

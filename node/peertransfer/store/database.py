@@ -18,6 +18,7 @@ import outcome
 import trio
 
 from peertransfer.errors import CatalogError, PeertransferError, SpaceError, StoreError
+from peertransfer.store.disk import HOME_ROOM_HINT, is_full
 from peertransfer.store.opening import corrupt, open_writer
 from peertransfer.store.worker import Job, Worker
 
@@ -31,6 +32,14 @@ Connection: TypeAlias = apsw.Connection
 
 MAX_GROUP_SECONDS = 0.05
 """Work that goes into one commit, so that the first of a group is not kept waiting by the last."""
+
+_WRITING = frozenset(
+    {
+        *(apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC),
+        *(apsw.SQLITE_IOERR_TRUNCATE, apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE),
+    }
+)
+"""What SQLite could not do, where it means that something could not be written."""
 
 
 class Database:
@@ -55,6 +64,8 @@ class Database:
             reader.execute("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
         except apsw.Error as exc:
             raise _ours(exc, path) from exc
+        except OSError as exc:
+            raise _unreadable(exc, path) from exc
         self._writer_connection = writer
         self._reader_connection = reader
         self._writer = Worker("store-writer", writer, self._write_group)
@@ -169,11 +180,22 @@ def _in_snapshot(connection: Connection, work: Callable[[Connection], T]) -> T:
 def _ours(error: apsw.Error, path: Path) -> PeertransferError:
     """Translate SQLite's errors, at the only place that sees them."""
     if isinstance(error, apsw.FullError):
-        return SpaceError(f"The disk of {path} is full", "Free some room and run the same command again.")
+        return SpaceError(f"The disk of {path} is full", HOME_ROOM_HINT)
+    if isinstance(error, apsw.IOError) and error.extendedresult in _WRITING:
+        # A quota is told so, and on a full disk whatever is not the file's own octets.
+        return SpaceError(f"The disk of {path} is full, or can't be written ({error})", HOME_ROOM_HINT)
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
         return corrupt(path, str(error))
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return CatalogError(f"The database {path} is in use by another program", "Stop it and try again.")
     if isinstance(error, apsw.CantOpenError | apsw.PermissionsError | apsw.ReadOnlyError):
         return CatalogError(f"The database {path} can't be opened: {error}", "Look at its owner and mode.")
-    return StoreError(f"The database {path} failed: {error}")
+    return StoreError(f"The database {path} failed: {error}", "Look at its disk: peertransfer doctor")
+
+
+def _unreadable(error: OSError, path: Path) -> PeertransferError:
+    if is_full(error):
+        return SpaceError(f"The disk of {path} is full", HOME_ROOM_HINT)
+    return CatalogError(
+        f"The database {path} can't be opened: {error.strerror}", "Look at its owner and mode."
+    )

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _IN_THE_WAY = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EXDEV})
 FREE_ROOM_HINT = "Free some room and run the same command again; what was received is kept."
+HOME_ROOM_HINT = "Free some room on that disk and run the same command again."
+
+
+def is_full(error: OSError) -> bool:
+    """Say whether the disk, or the person's quota, was full."""
+    return error.errno in _FULL
 
 
 @contextlib.contextmanager
@@ -32,7 +38,7 @@ def disk_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in _FULL:
+        if is_full(exc):
             raise SpaceError(f"There is no room left for {what}", FREE_ROOM_HINT) from exc
         if exc.errno in _IN_THE_WAY:
             hint = "Something there is a symbolic link or no folder: remove it, or choose another place."

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from peertransfer.errors import HomeError, LocalError, StoreError
+from peertransfer.errors import HomeError, LocalError, PeertransferError, SpaceError, StoreError
+from peertransfer.store.disk import HOME_ROOM_HINT, is_full
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -99,8 +100,10 @@ class Home:
     def make_socket_folder(self, runtime_dir: Path | None = None) -> Path:
         """Make the folder that ``socket_path`` lies in, and return the socket's path."""
         socket = self.socket_path(runtime_dir)
-        with contextlib.suppress(FileExistsError):
-            socket.parent.mkdir(mode=FOLDER_MODE)
+        try:
+            socket.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        except OSError as exc:
+            raise _failed(f"The folder {socket.parent} can't be made", exc) from exc
         _check_folder(socket.parent)
         return socket
 
@@ -109,6 +112,7 @@ class Home:
 
         Raises:
             HomeError: another node runs on this home.
+            SpaceError: its disk is full.
         """
         return HomeLock(self.lock_path)
 
@@ -134,7 +138,7 @@ class HomeLock:
         try:
             self._fd = os.open(path, flags, FILE_MODE)
         except OSError as exc:
-            raise HomeError(f"The lock {path} can't be opened: {exc.strerror}") from exc
+            raise _failed(f"The lock {path} can't be opened", exc) from exc
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
@@ -144,8 +148,12 @@ class HomeLock:
                 f"Another node runs on this home ({path.parent}) as process {pid or 'unknown'}",
                 "Stop it first, or give this one a home of its own with --home.",
             ) from exc
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        except OSError as exc:
+            os.close(self._fd)
+            raise _failed(f"The lock {path} can't be written", exc) from exc
 
     def release(self) -> None:
         """Let the next node have the home; again: nothing."""
@@ -170,6 +178,7 @@ def create_home(path: Path) -> Home:
 
     Raises:
         HomeError: it can't be made there, or what is there can't be used.
+        SpaceError: the disk is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -179,9 +188,7 @@ def create_home(path: Path) -> Home:
                 folder.chmod(FOLDER_MODE)
             _check_folder(folder)
     except OSError as exc:
-        raise HomeError(
-            f"The home {path} can't be made: {exc.strerror}", "Choose another with --home."
-        ) from exc
+        raise _failed(f"The home {path} can't be made", exc, "Choose another with --home.") from exc
     return open_home(path)
 
 
@@ -213,7 +220,8 @@ def write_private(path: Path, octets: bytes, *, replace: bool = True) -> None:
 
     Raises:
         HomeError: ``replace`` is False and there is something already.
-        StoreError: the disk refused it.
+        SpaceError: the disk is full.
+        StoreError: it refused it for another reason.
     """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
@@ -230,7 +238,17 @@ def write_private(path: Path, octets: bytes, *, replace: bool = True) -> None:
     except FileExistsError as exc:
         raise HomeError(f"{path} is there already", "Move it away first.") from exc
     except OSError as exc:
-        raise StoreError(f"{path} can't be written: {exc.strerror}") from exc
+        with contextlib.suppress(OSError):
+            scratch.unlink()
+        if is_full(exc):
+            raise _failed(f"{path} can't be written", exc) from exc
+        raise StoreError(f"{path} can't be written: {exc.strerror}", "Look at its disk and modes.") from exc
+
+
+def _failed(sentence: str, exc: OSError, hint: str = "Look at its owner and mode.") -> PeertransferError:
+    if is_full(exc):
+        return SpaceError(f"{sentence}: the disk is full", HOME_ROOM_HINT)
+    return HomeError(f"{sentence}: {exc.strerror}", hint)
 
 
 def _put_in_place(scratch: Path, path: Path, *, replace: bool) -> None:
@@ -253,7 +271,9 @@ def _sync_folder(folder: Path) -> None:
 
 def _socket_folder(home: Path, runtime_dir: Path | None) -> Path:
     name = "peertransfer-" + hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    places = (runtime_dir, Path(tempfile.gettempdir()), Path("/tmp"))  # noqa: S108 - the folder is 0700 and checked
+    places = [runtime_dir, Path("/tmp")]  # noqa: S108 - the folder is 0700 and checked
+    with contextlib.suppress(FileNotFoundError):  # a full disk takes no temporary files
+        places.insert(1, Path(tempfile.gettempdir()))
     for place in places:
         if place is not None and len(os.fsencode(place / name / "control.sock")) <= MAX_SOCKET_PATH:
             return place / name

@@ -38,7 +38,7 @@ def open_writer(path: Path, migrations: Sequence[str] | None = None) -> tuple[ap
 
     Raises:
         CatalogError: corrupt, newer than this program, or not ours; nothing was changed.
-        apsw.Error: SQLite failed; ``store.database`` translates it.
+        apsw.Error, OSError: SQLite or the disk failed; ``store.database`` translates it.
     """
     steps = MIGRATIONS if migrations is None else migrations
     _make_file(path)
@@ -73,13 +73,7 @@ def backup_path(path: Path, version: int) -> Path:
 
 
 def _make_file(path: Path) -> None:
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as exc:
-        raise CatalogError(
-            f"The database {path} can't be opened: {exc.strerror}", "Look at its owner and mode."
-        ) from exc
-    os.close(fd)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
 
 
 def _check_header(path: Path, version: int) -> None:
