@@ -23,6 +23,8 @@ class PeertransferError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.facts: dict[str, object] = {}
+        """More for programs (``--json``), in the forms of JSON."""
 
 
 # --- our own caller is wrong ---------------------------------------------------------------------

@@ -1,7 +1,7 @@
 import pytest
 
 from peertransfer.control.faults import error_of, fault_object
-from peertransfer.errors import PeertransferError, PolicyError
+from peertransfer.errors import ChangedError, PeertransferError, PolicyError
 
 
 def _kinds(kind=PeertransferError):
@@ -37,3 +37,9 @@ def test_an_over_long_message_is_cut():
 
 def test_facts_survive_in_the_message_alone():
     assert fault_object(PolicyError("p", file="f", line=3))["message"] == "p"
+
+
+def test_further_facts_cross_with_the_error():
+    error = ChangedError("one of two files changed")
+    error.facts = {"not_given": [{"path": "a", "reason": "changed"}]}
+    assert error_of(fault_object(error)).facts == error.facts

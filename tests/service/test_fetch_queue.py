@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peertransfer.content.cid import Cid, Codec, HashFunction
+from peertransfer.errors import ChangedError
 from peertransfer.service.fetch_queue import (
     LEAVES_OF_JOB,
     MAX_OPEN_FILES,
@@ -20,6 +21,7 @@ from peertransfer.service.plan import RemoteEntry
 from peertransfer.wire.messages import Range
 
 BLAKE3 = HashFunction.BLAKE3
+CHANGED = ChangedError("changed")
 
 
 def target(index, codec, size=100):
@@ -95,6 +97,119 @@ def test_a_file_that_was_there_already_ends_with_its_nodes():
     queue.opened(job.target, [])
     assert queue.done(job) == [job.target]
     assert queue.is_over
+
+
+def test_a_refused_batch_is_halved_until_it_is_known_which_file_it_was():
+    targets = [small(index) for index in range(8)]
+    queue = FetchQueue(targets)
+    ended = []
+    requests = 0
+    while not queue.is_over_for("peer"):
+        job = queue.take("peer")
+        requests += 1
+        if targets[5] in job.targets:
+            queue.refused(job, "peer", CHANGED)
+        else:
+            ended += queue.done(job)
+    assert {one.entry.index for one in ended} == {0, 1, 2, 3, 4, 6, 7}
+    assert queue.refused_by("peer") == [targets[5]]
+    assert requests == 1 + 2 * 3
+    assert not queue.is_over
+
+
+def test_of_a_refused_batch_what_was_written_is_not_asked_for_again():
+    targets = [small(index) for index in range(3)]
+    queue = FetchQueue(targets)
+    job = queue.take("peer")
+    targets[0].left = 0
+    queue.refused(job, "peer", CHANGED)
+    assert [queue.take("peer").targets, queue.take("peer").targets] == [(targets[1],), (targets[2],)]
+
+
+def test_what_one_provider_refused_another_is_asked_for():
+    targets = [small(1), large(2)]
+    queue = FetchQueue(targets)
+    for _ in range(2):
+        queue.refused(queue.take("one"), "one", CHANGED)
+    assert queue.take("one") is None
+    assert queue.is_over_for("one")
+    assert not queue.is_over_for("two")
+    jobs = [queue.take("two"), queue.take("two")]
+    assert not queue.is_over_for("one")
+    queue.opened(targets[1], [])
+    assert sorted(one.entry.index for job in jobs for one in queue.done(job)) == [1, 2]
+    assert queue.is_over
+
+
+def test_a_large_file_is_shelved_once_nobody_works_on_it():
+    queue = FetchQueue([large(1)])
+    nodes = queue.take("one")
+    queue.opened(nodes.target, range(2 * LEAVES_OF_JOB))
+    queue.done(nodes)
+    first, second = queue.take("one"), queue.take("one")
+    queue.refused(first, "one", CHANGED)
+    assert queue.take_idle("one") is None
+    queue.refused(second, "one", CHANGED)
+    target = queue.take_idle("one")
+    assert target is nodes.target
+    assert not queue.is_over_for("one")
+    queue.shelve(target)
+    assert queue.is_over_for("one")
+    again = queue.take("two")
+    assert isinstance(again, NodesJob)
+    queue.opened(target, range(1))
+    queue.done(again)
+    assert queue.take_idle("two") is None
+    assert queue.done(queue.take("two")) == [target]
+    assert queue.is_over
+
+
+def test_files_that_one_provider_refused_do_not_keep_others_from_being_opened():
+    queue = FetchQueue([large(index) for index in range(MAX_OPEN_FILES + 1)])
+    for _ in range(MAX_OPEN_FILES):
+        nodes = queue.take("one")
+        queue.opened(nodes.target, range(1))
+        queue.done(nodes)
+        queue.refused(queue.take("one"), "one", CHANGED)
+        queue.shelve(queue.take_idle("one"))
+    assert isinstance(queue.take("one"), NodesJob)
+
+
+@given(st.data())
+def test_with_any_refusals_every_file_ends_or_is_refused_by_everybody(data):
+    kinds = data.draw(st.lists(st.booleans(), max_size=12))
+    targets = [(large if is_large else small)(index) for index, is_large in enumerate(kinds)]
+    refusing = data.draw(
+        st.fixed_dictionaries({peer: st.sets(st.integers(0, 11)) for peer in ("one", "two")})
+    )
+    queue = FetchQueue(targets)
+    outstanding = []
+    ended = []
+    while not all(queue.is_over_for(peer) for peer in refusing):
+        peer = data.draw(st.sampled_from(sorted(refusing)))
+        while (idle := queue.take_idle(peer)) is not None:
+            queue.shelve(idle)
+        job = queue.take(peer)
+        if job is not None:
+            outstanding.append((peer, job))
+            if data.draw(st.booleans()):
+                continue
+        if not outstanding:
+            continue
+        peer, job = outstanding.pop(data.draw(st.integers(0, len(outstanding) - 1)))
+        asked = job.targets if isinstance(job, SmallJob) else (job.target,)
+        if data.draw(st.integers(0, 5)) == 0:
+            queue.failed(job)
+        elif any(one.entry.index in refusing[peer] for one in asked):
+            queue.refused(job, peer, CHANGED)
+        else:
+            if isinstance(job, NodesJob):
+                queue.opened(job.target, range(data.draw(st.integers(0, 7))))
+            ended += queue.done(job)
+    hopeless = {one.entry.index for one in queue.refused_by("one")}
+    assert hopeless <= refusing["one"] & refusing["two"]
+    assert sorted([*hopeless, *(one.entry.index for one in ended)]) == list(range(len(targets)))
+    assert queue.is_over == (not hopeless)
 
 
 @given(st.data())

@@ -15,7 +15,7 @@ import click
 from peertransfer.cli import asking
 from peertransfer.cli.bars import Watcher, watching
 from peertransfer.cli.frame import Command, Settings, accept_privacy_option
-from peertransfer.cli.output import joined, number, records, say, short, show_document, text
+from peertransfer.cli.output import joined, note, number, records, say, short, show_document, text
 from peertransfer.cli.spans import count_text, size_text, span_text
 from peertransfer.cli.tables import show_table, show_tree
 from peertransfer.errors import CancelledTransferError, UsageError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FOLLOW_SECONDS = 1.0
 """Between two looks of ``transfers --follow``."""
+MAX_NOT_GIVEN = 10
+"""Files that did not come and are named, one a line."""
 
 
 @click.command(cls=Command)
@@ -186,6 +188,11 @@ def _show_got(settings: Settings, answer: Mapping[str, object]) -> None:
     if settings.as_json:
         show_document(answer)
         return
+    missing = records(answer, "not_given")
+    for one in missing[:MAX_NOT_GIVEN]:
+        note(f"not given: {text(one, 'path')} ({text(one, 'reason')})")
+    if len(missing) > MAX_NOT_GIVEN:
+        note(f"not given: {number(answer, 'not_given_count') - MAX_NOT_GIVEN} more")
     what = f"{count_text(number(answer, 'files'), 'file')}, {size_text(number(answer, 'size'))}"
     say(f"{what}, verified: {text(answer, 'dest')}")
     seconds = number(answer, "seconds")

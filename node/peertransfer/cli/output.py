@@ -50,7 +50,7 @@ def note(text: str) -> None:
 def show_error(error: PeertransferError, *, as_json: bool) -> None:
     """Write the one line of an error; for programs, the object too."""
     if as_json:
-        fault = {"code": error.code, "message": error.message, "hint": error.hint}
+        fault = {**error.facts, "code": error.code, "message": error.message, "hint": error.hint}
         show_document({"error": fault})
     note(f"error: {sentences(error.message, error.hint)}")
 

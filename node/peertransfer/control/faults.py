@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 4_096
 """Characters of a message or hint that are believed; ours are under 500."""
+_KEYS = frozenset({"code", "message", "hint", "exit_code"})
 
 
 def fault_object(error: PeertransferError) -> dict[str, object]:
-    """Return ``code``, ``message``, ``hint`` and ``exit_code`` of an error."""
+    """Return ``code``, ``message``, ``hint`` and ``exit_code`` of an error, and its further facts."""
     return {
+        **error.facts,
         "code": error.code,
         "message": error.message,
         "hint": error.hint,
@@ -35,7 +37,9 @@ def fault_line(error: PeertransferError) -> dict[str, object]:
 def error_of(fault: Mapping[str, object]) -> PeertransferError:
     """Return the error that ``fault`` was made from; of a code that is not known, the base class."""
     kind = _classes().get((_text(fault, "code"), fault.get("exit_code")), PeertransferError)
-    return kind(_text(fault, "message") or "The node failed and gave no reason", _text(fault, "hint"))
+    error = kind(_text(fault, "message") or "The node failed and gave no reason", _text(fault, "hint"))
+    error.facts = {key: value for key, value in fault.items() if key not in _KEYS}
+    return error
 
 
 def _text(fault: Mapping[str, object], key: str) -> str:

@@ -81,6 +81,11 @@ class Asking:
         return trio.current_time() if since is None or not self._machine.outstanding_count else since
 
     @property
+    def is_over(self) -> bool:
+        """Whether the stream ended, so that nothing more can be asked."""
+        return self._failure is not None
+
+    @property
     def peer_id(self) -> str:
         """The provider."""
         return self._stream.peer_id

@@ -1,7 +1,8 @@
 """Carry out the jobs of one ``get`` over one provider's stream: ask, verify, hand to the writer.
 
 It chooses no job (``service.fetch_queue``), finds no provider and places no file (``service.getting``).
-Hashing runs off the event loop. The first block that does not verify ends this provider.
+Hashing runs off the event loop. The first block that does not verify ends this provider; a file that it
+refuses does not: the others go on.
 """
 
 from __future__ import annotations
@@ -12,10 +13,20 @@ import trio
 
 from peertransfer.content.cid import Codec
 from peertransfer.content.verified import Verified, verify
-from peertransfer.errors import IntegrityError, PeerTimeoutError, RemoteProtocolError
+from peertransfer.errors import (
+    BusyError,
+    ChangedError,
+    EndedError,
+    IntegrityError,
+    PeerTimeoutError,
+    RefusedError,
+    RemoteProtocolError,
+    UnsupportedError,
+)
 from peertransfer.exchange import events as e
 from peertransfer.service.fetch_queue import FetchQueue, Job, LeavesJob, NodesJob, SmallJob
 from peertransfer.service.groups import open_nursery
+from peertransfer.service.not_given import not_given, refusal_of
 from peertransfer.wire.messages import EntryRanges, Range
 
 if TYPE_CHECKING:
@@ -23,12 +34,15 @@ if TYPE_CHECKING:
 
     from peertransfer.content.cid import Cid
     from peertransfer.content.dag import DagVerifier
+    from peertransfer.errors import RemoteError
     from peertransfer.service.asking import Ask, Asking
     from peertransfer.service.fetch_queue import Target
 
 TASKS = 4
 """Jobs carried out at once over one stream."""
 NODES_OF_REQUEST = 256
+_OF_THE_STREAM = (BusyError, EndedError, UnsupportedError)
+"""Refusals that are not about the files of the request: this provider is of no use now."""
 ANSWER_SECONDS = 60.0
 """A job that takes longer is given to another provider."""
 
@@ -48,6 +62,9 @@ class Writer(Protocol):
     async def finish(self, target: Target) -> None:
         """Put a large file in place."""
 
+    async def close(self, target: Target) -> None:
+        """Let a large file go for now; what was written of it is kept."""
+
     async def flush(self) -> None:
         """Put everything that was taken in place."""
 
@@ -55,9 +72,17 @@ class Writer(Protocol):
 class Fetching:
     """The jobs of one ``get``, and the event that tells workers of a change."""
 
-    def __init__(self, targets: Iterable[Target], writer: Writer) -> None:
+    def __init__(self, targets: Iterable[Target], writer: Writer, file_count: int) -> None:
+        """Make the queue.
+
+        Args:
+            targets: files to fetch.
+            writer: where their octets go.
+            file_count: files that are wanted, those that are here already among them.
+        """
         self._queue = FetchQueue(targets)
         self._writer = writer
+        self._file_count = file_count
         self._changed = trio.Event()
 
     @property
@@ -69,8 +94,16 @@ class Fetching:
         """Put everything that was taken in place, on the disk."""
         await self._writer.flush()
 
+    def refusal(self, peer_id: str) -> RemoteError | None:
+        """Return the error for what is left because this provider refused it; ``None`` for nothing."""
+        left = [
+            not_given(target.entry.text, target.refused[peer_id])
+            for target in self._queue.refused_by(peer_id)
+        ]
+        return refusal_of(left, self._file_count, peer_id) if left else None
+
     async def serve(self, asking: Asking) -> None:
-        """Work on jobs with one provider until nothing is left.
+        """Work on jobs with one provider until nothing is left, or only what it refused.
 
         Raises:
             PeertransferError: the provider failed; its jobs went back.
@@ -80,8 +113,11 @@ class Fetching:
                 nursery.start_soon(self._work, asking)
 
     async def _work(self, asking: Asking) -> None:
-        while not self._queue.is_over:
-            job = self._queue.take()
+        while True:
+            await self._close_refused(asking.peer_id)
+            if self._queue.is_over_for(asking.peer_id):
+                return
+            job = self._queue.take(asking.peer_id)
             if job is None:
                 await self._changed.wait()
                 continue
@@ -95,11 +131,28 @@ class Fetching:
                 is_done = True
             except trio.TooSlowError:
                 raise PeerTimeoutError("The provider is too slow", peer=asking.peer_id) from None
+            except (ChangedError, RefusedError) as error:
+                if asking.is_over or isinstance(error, _OF_THE_STREAM):
+                    raise
+                self._queue.refused(job, asking.peer_id, error)
+                is_done = True
             finally:
                 if not is_done:
                     self._queue.failed(job)
-                self._changed.set()
-                self._changed = trio.Event()
+                self._tell()
+
+    async def _close_refused(self, peer_id: str) -> None:
+        while (target := self._queue.take_idle(peer_id)) is not None:
+            try:
+                await self._writer.close(target)
+            finally:
+                self._queue.shelve(target)
+                self._tell()
+
+    def _tell(self) -> None:
+        """Wake those that wait for a job."""
+        self._changed.set()
+        self._changed = trio.Event()
 
     async def _carry_out(self, asking: Asking, job: Job) -> None:
         match job:

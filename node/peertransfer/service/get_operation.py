@@ -219,9 +219,11 @@ class GetOperation:
                 self._is_loaded = True
         if self._fetching is not None:
             await self._fetching.serve(asking)
+            await self._fetching.flush()
+            refusal = self._fetching.refusal(asking.peer_id)
+            if refusal is not None:
+                raise refusal
         if self._fetching is None or self._fetching.is_over:
-            if self._fetching is not None:
-                await self._fetching.flush()
             if not self._is_look:
                 await asking.delivered()
             self._done.set()
@@ -252,9 +254,10 @@ class GetOperation:
 
     def _reason(self) -> PeertransferError:
         for kind in _GRAVITY:
-            found = next((one for one in self._failures.values() if isinstance(one, kind)), None)
+            found = next((peer for peer, one in self._failures.items() if isinstance(one, kind)), None)
             if found is not None:
-                return found
+                still = self._fetching.refusal(found) if self._fetching is not None else None
+                return still or self._failures[found]
         if self.states:
             return PeerTimeoutError(
                 f"The provider has been silent for {PATIENCE_SECONDS:.0f} seconds",

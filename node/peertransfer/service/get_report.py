@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from peertransfer.service.not_given import facts_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -65,6 +67,7 @@ def result_of(run: Run, operation: GetOperation, seconds: float) -> dict[str, ob
             for peer, state in operation.states.items()
             if peer in operation.served
         ],
+        **facts_of(run.hidden),
     }
 
 

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from peertransfer.content.link import Link
     from peertransfer.service.landing import Landing
     from peertransfer.service.loading import RemoteShare
+    from peertransfer.service.not_given import NotGiven
     from peertransfer.service.plan import RemoteEntry
     from peertransfer.store.partial import PartialFolder
     from peertransfer.store.placing import DestinationRoot
-    from peertransfer.store.transfers import ClashMode, StoredTransfer
+    from peertransfer.store.transfers import ClashMode, StoredTransfer, TransferState
 
 
 @dataclass(slots=True)
@@ -31,6 +32,9 @@ class Run:
     transfer: StoredTransfer | None = None
     share: RemoteShare | None = None
     chosen: tuple[RemoteEntry, ...] = ()
+    """Of what the person chose, the entries that can be fetched."""
+    hidden: tuple[NotGiven, ...] = ()
+    """Of what the person chose, the files whose content was not opened for us."""
     is_titled: bool = False
     """The last name of the root is the share's title: no link is followed there."""
     root: DestinationRoot | None = None
@@ -41,6 +45,13 @@ class Run:
     reused_files: int = 0
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     is_given_up: bool = False
+    has_changed: bool = False
+    """Nobody has a file as it was shared any more: what is there of it is of no use."""
+
+    @property
+    def end_state(self) -> TransferState:
+        """What a run that did not get everything leaves behind."""
+        return "cancelled" if self.is_given_up else "failed" if self.has_changed else "paused"
 
     @property
     def size(self) -> int:
@@ -49,5 +60,5 @@ class Run:
 
     @property
     def file_count(self) -> int:
-        """Files that were chosen."""
+        """Files that can be fetched."""
         return sum(entry.kind == "file" for entry in self.chosen)

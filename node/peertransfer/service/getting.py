@@ -5,6 +5,7 @@ How one run goes is ``service.get_operation``; what is on the disk is ``store``.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,13 @@ from peertransfer.content.cid import Cid
 from peertransfer.content.link import Link
 from peertransfer.content.locator import locator
 from peertransfer.content.names import check_segment, display
-from peertransfer.errors import CancelledTransferError, NotFoundError, RemoteProtocolError, UsageError
+from peertransfer.errors import (
+    CancelledTransferError,
+    ChangedError,
+    NotFoundError,
+    PeertransferError,
+    UsageError,
+)
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.fetch_queue import Target
 from peertransfer.service.fetching import Fetching
@@ -30,6 +37,7 @@ from peertransfer.service.get_report import (
 from peertransfer.service.get_run import Run
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.landing import Landing, make_empty_folders
+from peertransfer.service.not_given import NotGiven, refusal_of
 from peertransfer.service.plan import select as select_entries
 from peertransfer.store.deliveries import Bans
 from peertransfer.store.disk import check_room
@@ -44,7 +52,7 @@ if TYPE_CHECKING:
     from peertransfer.service.hosts import Hosts
     from peertransfer.service.loading import RemoteShare
     from peertransfer.store.database import Database
-    from peertransfer.store.transfers import ClashMode, TransferState
+    from peertransfer.store.transfers import ClashMode
 
 
 class Getting:
@@ -135,18 +143,23 @@ class Getting:
                     await operation.run(addrs)
                     nursery.cancel_scope.cancel()
                 is_done = True
+        except ChangedError:
+            run.has_changed = True
+            raise
         finally:
             with trio.CancelScope(shield=True):
                 await self._end(run, is_done=is_done)
         if run.scope.cancelled_caught:
             raise CancelledTransferError("The transfer was paused", "Run the same command again to go on.")
         report(run, operation, progress)
+        if run.selected and run.hidden:
+            raise refusal_of(run.hidden, run.file_count + len(run.hidden))
         return result_of(run, operation, trio.current_time() - started)
 
     async def _prepare(self, run: Run, share: RemoteShare, addrs: Sequence[str]) -> Fetching | None:
         """Decide where everything goes, look at what is there, and make the queue."""
         run.share = share
-        run.chosen = tuple(select_entries(share.entries, run.selected))
+        _choose(run, share)
         root_path, placements = await self._placements(run, share)
         folder = root_path if run.places else root_path.parent
         if not folder.is_dir():
@@ -169,12 +182,9 @@ class Getting:
         targets = [
             Target.of(entry, entry.root) for entry in run.chosen if entry.index in missing and entry.root
         ]
-        return Fetching(targets, run.landing) if targets else None
+        return Fetching(targets, run.landing, run.file_count) if targets else None
 
     async def _placements(self, run: Run, share: RemoteShare) -> tuple[Path, list[Placement]]:
-        hidden = [entry for entry in run.chosen if entry.kind == "file" and entry.root is None]
-        if hidden:
-            raise RemoteProtocolError("The provider does not open the content of what was chosen")
         title = check_segment(share.title)
         is_one_file = len(share.entries) == 1 and share.entries[0].path == (title,)
         is_folder = await trio.to_thread.run_sync(run.dest.is_dir)
@@ -226,8 +236,11 @@ class Getting:
 
     async def _end(self, run: Run, *, is_done: bool) -> None:
         try:
+            if run.landing is not None and not (is_done or run.is_given_up):
+                with contextlib.suppress(PeertransferError):  # why the run ends is said already
+                    await run.landing.flush()
             if run.folder is not None:
-                await run.folder.aclose(discard=is_done or run.is_given_up)
+                await run.folder.aclose(discard=is_done or run.is_given_up or run.has_changed)
         finally:
             if run.root is not None:
                 run.root.close()
@@ -236,7 +249,7 @@ class Getting:
                 received = run.landing.octets_received if run.landing else 0
                 reused = run.landing.octets_reused if run.landing else 0
                 self._received += received
-                state: TransferState = "done" if is_done else "cancelled" if run.is_given_up else "paused"
+                state = "done" if is_done else run.end_state
                 await self._transfers.set_state(
                     run.transfer.transfer_id, state, wall_clock(), received=received, reused=reused
                 )
@@ -321,6 +334,20 @@ class Getting:
     def _received_by(self, transfer_id: str) -> int:
         run = self._running.get(transfer_id)
         return run.landing.octets_received if run is not None and run.landing is not None else 0
+
+
+def _choose(run: Run, share: RemoteShare) -> None:
+    """Tell what the person chose and can be fetched from what is hidden.
+
+    Raises:
+        RefusedError: no file that was chosen can be fetched.
+    """
+    chosen = select_entries(share.entries, run.selected)
+    closed = [entry for entry in chosen if entry.kind == "file" and entry.root is None]
+    run.hidden = tuple(NotGiven(entry.text, "hidden") for entry in closed)
+    run.chosen = tuple(entry for entry in chosen if entry.kind != "file" or entry.root is not None)
+    if closed and not run.file_count:
+        raise refusal_of(run.hidden, len(closed))
 
 
 def _open_root(path: Path, is_titled: bool) -> DestinationRoot:

@@ -34,6 +34,8 @@ class Landing:
         self._folder = folder
         self._places = places
         self._files: dict[int, PartialFile] = {}
+        self._seen: set[int] = set()
+        """Large files that were opened in this run: what is in one again arrived in it."""
         self._batch = SmallFileBatch(folder)
         self.octets_received = 0
         """Octets of verified leaves that came over the network in this run."""
@@ -48,7 +50,9 @@ class Landing:
         file = await self._folder.open_file(self._target(target, shape.size), target.verifier.leaf_cid)
         self._files[target.entry.index] = file
         missing = list(file.missing())
-        self.octets_reused += shape.size - sum(map(shape.leaf_size, missing))
+        if target.entry.index not in self._seen:
+            self._seen.add(target.entry.index)
+            self.octets_reused += shape.size - sum(map(shape.leaf_size, missing))
         return missing
 
     async def write(self, target: Target, leaves: Sequence[tuple[int, Verified]]) -> None:
@@ -67,6 +71,11 @@ class Landing:
         """Put a large file in place."""
         await self._files.pop(target.entry.index).finish()
         self.files_done += 1
+
+    async def close(self, target: Target) -> None:
+        """Let a large file go for now; what was written of it is kept."""
+        await self._folder.sync()
+        self._files.pop(target.entry.index).close()
 
     async def flush(self) -> None:
         """Put every small file that was taken in place."""
