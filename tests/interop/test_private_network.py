@@ -137,15 +137,16 @@ async def test_what_nobody_provides_is_said_to_have_no_provider(network):
         assert (code, document["error"]["code"]) == (3, "no_provider")
 
 
-async def test_a_bootstrap_peer_with_another_key_makes_the_join_fail_by_that_name(network):
-    async with network.start_peer() as peer:
+@pytest.mark.parametrize("swarm_key", [new_swarm_key(), None], ids=["another key", "no key"])
+async def test_a_bootstrap_peer_without_the_key_makes_the_join_fail_by_that_name(network, swarm_key):
+    async with start_peer(network.language, swarm_key, network.kad) as outside:
         await network.home.must("init", "--accept-privacy")
-        wrong = network.write_key(new_swarm_key())
+        own = network.write_key(network.swarm_key)
         code, document, _ = await network.home.call(
-            "network", "join", "--name", "wrong", "--psk", wrong, "--bootstrap", peer.addr
+            "network", "join", "--name", "wrong", "--psk", own, "--bootstrap", outside.addr
         )
         assert (code, document["error"]["code"]) == (5, "network_key")
-        assert await peer.ask("connections") == []
+        assert await outside.ask("connections") == []
 
 
 @pytest.mark.parametrize("swarm_key", [new_swarm_key(), None], ids=["another key", "no key"])
