@@ -3,9 +3,9 @@
 Usage: [LANGUAGES="js go rust"] interop.py [pytest arguments, instead of all of tests/interop]
 
 Each peer goes into a folder of its language in ``build/interop`` and stays there until its sources change.
-What a peer is made of is pinned with hashes in ``tests/interop``: js by ``package-lock.json`` (one of the
-packages brings the Node that js-libp2p needs, so the machine's own may be older), go by ``go.sum``, rust by
-``Cargo.lock``.
+What js and go are made of is pinned with hashes in ``tests/interop``: js by ``package-lock.json`` (one of the
+packages brings the Node that js-libp2p needs, so the machine's own may be older), go by ``go.sum``. Of rust,
+the library's own version is pinned; a lock file of cargo's would name the registry.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def build_go(folder: Path) -> None:
 
 
 def build_rust(folder: Path) -> None:
-    """Compile the program; the crates come by ``Cargo.lock``, with their hashes."""
+    """Compile the program; cargo locks the crates on the first build."""
     cargo = _tool("cargo", "It compiles the rust-libp2p peer. Install Rust 1.88 or newer.")
     source = SOURCES / "rust_peer"
-    files = sorted([*source.glob("Cargo.*"), *source.glob("src/*.rs")])
+    files = sorted([source / "Cargo.toml", *source.glob("src/*.rs")])
     if not _is_built(folder, files):
-        _run([cargo, "build", "--locked"], source, {"CARGO_TARGET_DIR": str(folder / "target")})
+        _run([cargo, "build"], source, {"CARGO_TARGET_DIR": str(folder / "target")})
         _note_built(folder, files)
 
 
