@@ -1,6 +1,8 @@
 """Input that is wrong: one line that says how to mend it, the exit code, and nothing lost that was there."""
 
+import json
 import os
+import socket
 
 import pytest
 from process_kit import octets, people, refused
@@ -137,3 +139,86 @@ def test_a_mistake_in_the_policy_is_named_by_file_line_and_nearest_word(carol):
 def test_an_unknown_command_and_a_missing_node_have_one_line(carol):
     refused(carol.command("obtain"), 2)
     refused(carol.command("peers"), 1)
+
+
+def findings(person, code=1):
+    """Return what doctor finds wrong, by name, and the names of all that it examined."""
+    done = person.command("doctor")
+    assert done.returncode == code, (done.stdout, done.stderr)
+    assert done.stderr == ""
+    checks = json.loads(done.stdout)["checks"]
+    return {one["name"]: one for one in checks if not one["ok"]}, [one["name"] for one in checks]
+
+
+EXAMINED = ["home", "config", "policy", "consent", "database", "disk", "clock", "node"]
+
+
+def test_the_doctor_finds_nothing_wrong_in_a_new_home(carol):
+    assert findings(carol, 0) == ({}, EXAMINED)
+
+
+def test_the_doctor_examines_the_rest_where_a_home_is_wide(carol):
+    carol.home.chmod(0o755)
+    bad, names = findings(carol)
+    assert list(bad) == ["home"]
+    assert "chmod 700" in bad["home"]["mend"]
+    assert names == EXAMINED
+    carol.home.chmod(0o700)
+    carol.start()
+    (carol.home / "policy.toml").chmod(0o666)
+    assert list(findings(carol)[0]) == ["home"]
+
+
+def test_the_doctor_finds_a_damaged_database(carol):
+    path = carol.home / "peertransfer.db"
+    damaged = bytearray(path.read_bytes())
+    damaged[4096 * 2 : 4096 * 3] = bytes(range(256)) * 16
+    path.write_bytes(damaged)
+    bad, _ = findings(carol)
+    assert list(bad) == ["database"]
+    assert "damaged" in bad["database"]["detail"]
+    assert path.read_bytes() == damaged
+
+
+def test_the_doctor_names_the_config_and_its_line(carol):
+    path = carol.home / "config.toml"
+    path.write_text(path.read_text() + "lisen = []\n")
+    bad, names = findings(carol)
+    assert list(bad) == ["config"]
+    assert f"line {len(path.read_text().splitlines())}" in bad["config"]["detail"]
+    assert names == EXAMINED
+
+
+def test_the_doctor_tries_the_ports_while_no_node_runs(carol):
+    carol.start()
+    carol.ask("network", "create", "hers")
+    port = int(carol.ask("status")["hosts"][0]["listen_addrs"][0].split("/")[4])
+    carol.stop()
+    assert findings(carol, 0) == ({}, [*EXAMINED, "port (hers)"])
+    with socket.create_server(("127.0.0.1", port)):
+        bad, _ = findings(carol)
+    assert list(bad) == ["port (hers)"]
+    assert str(port) in bad["port (hers)"]["detail"]
+    assert bad["port (hers)"]["mend"]
+
+
+def test_the_doctor_says_that_there_is_no_home(carol):
+    carol.home = carol.folder / "nowhere"
+    bad, names = findings(carol)
+    assert list(bad) == ["home"]
+    assert "peertransfer init" in bad["home"]["mend"]
+    assert names == ["home", "disk", "clock", "node"]
+    assert not carol.home.exists()
+
+
+def test_a_lost_database_is_not_taken_for_an_empty_one(carol):
+    path = carol.home / "peertransfer.db"
+    path.unlink()
+    for words in (["ls"], ["run"], ["transfers"]):
+        assert "peertransfer init" in refused(carol.command(*words), 1)
+        assert not path.exists()
+    assert list(findings(carol)[0]) == ["database"]
+    answer = carol.ask("init")
+    assert (answer["created"], answer["database_renewed"]) == (False, True)
+    assert carol.ask("ls") == {"shares": []}
+    assert carol.ask("init")["database_renewed"] is False

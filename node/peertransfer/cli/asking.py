@@ -83,6 +83,17 @@ def answer(settings: Settings, command: str, **fields: object) -> dict[str, obje
     return offline.answer(home.path, command, **fields)
 
 
+def examination(settings: Settings) -> dict[str, object]:
+    """Return what ``doctor`` finds, also where no other command would go on, or where there is no home."""
+    from peertransfer.control import homes, offline, sessions
+
+    path = settings.home_path
+    client = None
+    with contextlib.suppress(HomeError):  # what is wrong there is found by the home's own check
+        client = sessions.running_node(homes.unchecked_home(path))
+    return client.call("doctor") if client is not None else offline.answer(path, "doctor")
+
+
 @contextlib.contextmanager
 def node_for(
     settings: Settings, *, accept_privacy: bool = False, listen: Sequence[str] = ()

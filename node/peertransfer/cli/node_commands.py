@@ -30,6 +30,8 @@ def init(settings: Settings, accept_privacy: bool) -> None:
         show_document(answer)
     elif answer.get("created"):
         say(f"Made a home at {text(answer, 'home')}. Its policy.toml says who may see what.")
+    elif answer.get("database_renewed"):
+        say(f"There is a home at {text(answer, 'home')} already. Its database was gone: it has a new one.")
     else:
         say(f"There is a home at {text(answer, 'home')} already. Nothing was changed.")
 
@@ -147,7 +149,7 @@ def peers(settings: Settings) -> None:
 @click.pass_obj
 def doctor(settings: Settings) -> None:
     """Look for what keeps the node from working, and say how to mend it."""
-    answer = asking.answer(settings, "doctor")
+    answer = asking.examination(settings)
     checks = records(answer, "checks")
     if settings.as_json:
         show_document(answer)

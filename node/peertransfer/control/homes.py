@@ -22,6 +22,7 @@ __all__ = (
     "make_socket_folder",
     "privacy_statement",
     "socket_path",
+    "unchecked_home",
 )
 
 _RUNTIME_DIR = "XDG_RUNTIME_DIR"
@@ -68,6 +69,11 @@ def checked_home(home_path: Path) -> Home:
         HomeError: it is missing, or wider than 0700 and 0600.
     """
     return open_home(home_path)
+
+
+def unchecked_home(home_path: Path) -> Home:
+    """Return a home, whatever is wrong with it, or missing: for looking at it only."""
+    return Home(home_path)
 
 
 def socket_path(home: Home) -> Path:

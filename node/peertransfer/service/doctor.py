@@ -1,23 +1,35 @@
-"""Why does it not work? Home, modes, ports, bootstrap peers, disk and clock, each with its mend.
+"""Why does it not work? Home, database, ports, bootstrap peers, disk and clock, each with its mend.
 
-It changes nothing and contacts nobody but the configured bootstrap peers. Spec: CLI.md ``doctor``.
+Each check is made whatever the others found. It changes nothing and contacts nobody.
+Spec: CLI.md ``doctor``.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import shutil
+import socket
 from typing import TYPE_CHECKING
 
-from peertransfer.errors import PeertransferError
-from peertransfer.service.config import load_config
+import trio
+
+from peertransfer.errors import ConfigError, PeertransferError
+from peertransfer.policy.parse import parse_policy_octets
+from peertransfer.service.config import Config, load_config
 from peertransfer.service.facts import wall_clock
-from peertransfer.store.home import open_home
+from peertransfer.service.home_setup import check_consent
+from peertransfer.store.database import examine_database
+from peertransfer.store.home import Home, open_home
+from peertransfer.transport.multiaddrs import TcpAddr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from peertransfer.service.hosts import Hosts
-    from peertransfer.store.home import Home
+    from peertransfer.store.networks import StoredNetwork
 
 Check = dict[str, object]
 EARLIEST_TIME = 1_760_000_000
@@ -31,34 +43,55 @@ def check(name: str, *, ok: bool, detail: str, mend: str = "") -> Check:
 
 
 def examine_home(path: Path) -> list[Check]:
-    """Examine what can be seen without a running node."""
-    found = []
-    try:
-        home = open_home(path)
-        found.append(check("home", ok=True, detail=f"{path}: only you can look into it"))
-        load_config(home.config_path)
-        found.append(check("config", ok=True, detail=f"{home.config_path} is valid"))
-    except PeertransferError as error:
-        found.append(check("home", ok=False, detail=error.message, mend=error.hint))
-    free = shutil.disk_usage(path).free
-    found.append(
-        check(
-            "disk",
-            ok=free > LOW_SPACE,
-            detail=f"{free / 1e9:.1f} GB free",
-            mend="Free some room on that disk.",
-        )
-    )
+    """Examine what can be seen without a running node (blocking)."""
+    home = Home(path)
+    found = [_tried("home", lambda: open_home(path), f"{path}: only you can look into it")]
+    if path.is_dir():
+        found += [
+            _tried("config", lambda: _load_config(home), f"{home.config_path} is valid"),
+            _tried("policy", lambda: _load_policy(home), f"{home.policy_path} is valid"),
+            _tried("consent", lambda: check_consent(home), "the privacy statement was accepted"),
+            _tried("database", lambda: examine_database(home.database_path), "whole"),
+        ]
     now = wall_clock()
-    found.append(
-        check("clock", ok=now > EARLIEST_TIME, detail=f"Unix time {now}", mend="Set this machine's clock.")
+    clock = check(
+        "clock", ok=now > EARLIEST_TIME, detail=f"Unix time {now}", mend="Set this machine's clock."
     )
-    return found
+    return [*found, _examine_disk(path), clock]
+
+
+def examine_ports(home: Home, networks: Iterable[StoredNetwork]) -> list[Check]:
+    """Try the ports on which the hosts would listen, while none of them runs."""
+    try:
+        listen = load_config(home.config_path).listen
+    except ConfigError:
+        listen = Config().listen  # what is wrong there is a check of its own
+    return [
+        _try_port(network.name, addr, network.listen_port)
+        for network in networks
+        if network.listen_port
+        for addr in listen
+    ]
+
+
+def examine_absence(home: Home) -> Check:
+    """Say whether a node holds the home that none answers for."""
+    pid = None
+    with contextlib.suppress(OSError):
+        pid = home.running_pid()
+    if pid is None:
+        return check("node", ok=True, detail="none runs; one is started where a command needs it")
+    return check(
+        "node",
+        ok=False,
+        detail=f"process {pid} holds this home and does not answer",
+        mend=f"Look at its log, or end it with: kill {pid}",
+    )
 
 
 async def examine(home: Home, hosts: Hosts) -> list[Check]:
     """Examine the home and the running hosts."""
-    found = examine_home(home.path)
+    found = await trio.to_thread.run_sync(examine_home, home.path)
     for running in hosts.running.values():
         host, name = running.runtime.host, running.network.name
         found.append(
@@ -83,3 +116,61 @@ async def examine(home: Home, hosts: Hosts) -> list[Check]:
                 )
             )
     return found
+
+
+def _tried(name: str, examine_it: Callable[[], object], good: str) -> Check:
+    try:
+        examine_it()
+    except PeertransferError as error:
+        return check(name, ok=False, detail=error.message, mend=error.hint)
+    return check(name, ok=True, detail=good)
+
+
+def _load_config(home: Home) -> None:
+    if not home.config_path.exists():
+        raise ConfigError(f"There is no {home.config_path}", "Make it with: peertransfer init")
+    for addr in load_config(home.config_path).listen:
+        TcpAddr.parse(addr)
+
+
+def _load_policy(home: Home) -> None:
+    try:
+        octets = home.policy_path.read_bytes()
+    except OSError as exc:
+        raise ConfigError(
+            f"{home.policy_path} can't be read: {exc.strerror}", "Put your policy back there."
+        ) from exc
+    parse_policy_octets(octets, str(home.policy_path))
+
+
+def _examine_disk(path: Path) -> Check:
+    there = next((one for one in (path, *path.parents) if one.exists()), path)
+    try:
+        free = shutil.disk_usage(there).free
+    except OSError as exc:
+        return check("disk", ok=False, detail=f"{there}: {exc.strerror}", mend="Look at that disk.")
+    return check(
+        "disk",
+        ok=free > LOW_SPACE,
+        detail=f"{free / 1e9:.1f} GB free for {path}",
+        mend="Free some room on that disk.",
+    )
+
+
+def _try_port(name: str, addr: str, drawn: int) -> Check:
+    title, host, port = f"port ({name})", "", 0
+    try:
+        wanted = TcpAddr.parse(addr)
+        host, port = wanted.host, wanted.port or drawn
+        family = socket.AF_INET6 if wanted.kind in {"ip6", "dns6"} else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except PeertransferError as error:
+        return check(title, ok=False, detail=error.message, mend=error.hint)
+    except OSError as exc:
+        taken = exc.errno == errno.EADDRINUSE
+        why = "is taken by another program" if taken else f"can't be had: {os.strerror(exc.errno or 0)}"
+        mend = "End that program, or name another address under listen in config.toml."
+        return check(title, ok=False, detail=f"TCP port {port} of {host} {why}", mend=mend)
+    return check(title, ok=True, detail=f"TCP port {port} of {host} is free")

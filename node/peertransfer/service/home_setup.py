@@ -31,7 +31,7 @@ def init_home(home_path: Path, *, accept_privacy: bool) -> dict[str, object]:
     """Make a home, or change nothing where there is one.
 
     Returns:
-        ``home``, ``created`` and ``privacy_digest``.
+        ``home``, ``created``, ``privacy_digest``, and ``database_renewed``: a lost database was made anew.
 
     Raises:
         UsageError: there is no home yet, and the statement was not accepted.
@@ -42,20 +42,39 @@ def init_home(home_path: Path, *, accept_privacy: bool) -> dict[str, object]:
         home = open_home(home_path)
         if accept_privacy and accepted_digest(home) != statement.digest:
             _record_consent(home, statement)
-        return {"home": str(home.path), "created": False, "privacy_digest": accepted_digest(home)}
+        is_lost = _make_database(home)
+        return {
+            "home": str(home.path),
+            "created": False,
+            "database_renewed": is_lost,
+            "privacy_digest": accepted_digest(home),
+        }
     if not accept_privacy:
         raise UsageError(
             "The privacy statement was not accepted",
             "Read it with: peertransfer privacy policy; then give --accept-privacy.",
         )
     home = create_home(home_path)
-    Database(home.database_path).close()
+    _make_database(home)
     if not home.policy_path.exists():
         write_private(home.policy_path, CLOSED.encode())
     _record_consent(home, statement)
     # Last, because it is what makes the folder a home.
     write_private(home.config_path, DEFAULT_CONFIG.encode())
-    return {"home": str(home.path), "created": True, "privacy_digest": statement.digest}
+    return {
+        "home": str(home.path),
+        "created": True,
+        "database_renewed": False,
+        "privacy_digest": statement.digest,
+    }
+
+
+def _make_database(home: Home) -> bool:
+    path = home.database_path
+    if path.exists() and path.stat().st_size:
+        return False
+    Database(path).close()
+    return True
 
 
 def _record_consent(home: Home, statement: Statement) -> None:

@@ -63,7 +63,7 @@ async def _run(
     on_host: Callable[[dict[str, object]], None],
     serve: Callable[..., Awaitable[None]],
 ) -> None:
-    async with Database(home.database_path) as database:
+    async with Database(home.database_path, is_expected=True) as database:
         node = Node(home, load_config(home.config_path), database, listen)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async with open_nursery() as nursery:

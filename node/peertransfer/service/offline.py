@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
-from peertransfer.errors import NotFoundError
+from peertransfer.errors import NotFoundError, PeertransferError
 from peertransfer.membership.identity import peer_id_of_public_key, public_key_of_seed
 from peertransfer.policy.describe import describe
 from peertransfer.policy.parse import parse_policy, parse_policy_octets
-from peertransfer.service.doctor import examine_home
+from peertransfer.service.doctor import check, examine_absence, examine_home, examine_ports
 from peertransfer.service.get_report import described_transfer
 from peertransfer.service.networks import describe_network, swarm_key_text
 from peertransfer.service.sharing import described_link, described_own_shares
 from peertransfer.store.database import Database
-from peertransfer.store.home import open_home
+from peertransfer.store.home import Home, open_home
 from peertransfer.store.ledger import Ledger
 from peertransfer.store.links import Links
 from peertransfer.store.networks import Networks
@@ -34,10 +34,12 @@ T = TypeVar("T")
 
 
 def _with_database(home_path: Path, work: Callable[[Database], Awaitable[T]]) -> T:
-    home = open_home(home_path)
+    return _with_database_of(open_home(home_path), work)
 
+
+def _with_database_of(home: Home, work: Callable[[Database], Awaitable[T]]) -> T:
     async def run() -> T:
-        async with Database(home.database_path) as database:
+        async with Database(home.database_path, is_expected=True) as database:
             return await work(database)
 
     return trio.run(run)
@@ -122,8 +124,17 @@ async def _export_psk(database: Database, ref: str) -> Answer:
 
 
 def doctor(home_path: Path) -> Answer:
-    """Examine the home."""
-    return {"checks": examine_home(home_path)}
+    """Examine the home, and the ports that its hosts would have."""
+    home = Home(home_path)
+    found = [*examine_home(home_path), examine_absence(home)]
+    if all(one["ok"] for one in found if one["name"] == "database") and home.database_path.exists():
+        try:
+            networks = _with_database_of(home, lambda database: Networks(database).list())
+        except PeertransferError as error:
+            found.append(check("database", ok=False, detail=error.message, mend=error.hint))
+        else:
+            found += examine_ports(home, networks)
+    return {"checks": found}
 
 
 def transfers(home_path: Path) -> Answer:

@@ -19,7 +19,7 @@ import trio
 
 from peertransfer.errors import CatalogError, PeertransferError, SpaceError, StoreError
 from peertransfer.store.disk import HOME_ROOM_HINT, is_full
-from peertransfer.store.opening import corrupt, open_writer
+from peertransfer.store.opening import check_presence, corrupt, look_through, open_writer
 from peertransfer.store.worker import Job, Worker
 
 if TYPE_CHECKING:
@@ -45,18 +45,23 @@ _WRITING = frozenset(
 class Database:
     """The node's records, on one writing and one reading thread."""
 
-    def __init__(self, path: Path, *, migrations: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, path: Path, *, migrations: Sequence[str] | None = None, is_expected: bool = False
+    ) -> None:
         """Open ``path`` (blocking), making or migrating it where needed.
 
         Args:
             path: the database file; its folder exists.
+            is_expected: what is missing was lost, and is not made anew.
             migrations: another list than ``store.migrations``, for tests.
 
         Raises:
-            CatalogError: corrupt, locked, newer than this program, or not ours; nothing was changed.
+            CatalogError: corrupt, locked, lost, newer than this program, or not ours; nothing was changed.
             SpaceError: the disk is full.
         """
         self.path = path
+        if is_expected:
+            check_presence(path)
         try:
             writer, self.was_unclean = open_writer(path, migrations)
             reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -159,6 +164,22 @@ class Database:
         return result
 
 
+def examine_database(path: Path) -> None:
+    """Look through the whole of a database (blocking), and change nothing.
+
+    Raises:
+        CatalogError: lost, corrupt, locked, newer than this program, or not ours.
+        StoreError: it can't be read.
+    """
+    check_presence(path)
+    try:
+        look_through(path)
+    except apsw.Error as exc:
+        raise _ours(exc, path) from exc
+    except OSError as exc:
+        raise _unreadable(exc, path) from exc
+
+
 def _in_savepoint(connection: Connection, work: Callable[[Connection], T]) -> T:
     connection.execute("SAVEPOINT job")
     result = outcome.capture(work, connection)
@@ -181,7 +202,7 @@ def _ours(error: apsw.Error, path: Path) -> PeertransferError:
     """Translate SQLite's errors, at the only place that sees them."""
     if isinstance(error, apsw.FullError):
         return SpaceError(f"The disk of {path} is full", HOME_ROOM_HINT)
-    if isinstance(error, apsw.IOError) and error.extendedresult in _WRITING:
+    if isinstance(error, apsw.IOError) and getattr(error, "extendedresult", 0) in _WRITING:
         # A quota is told so, and on a full disk whatever is not the file's own octets.
         return SpaceError(f"The disk of {path} is full, or can't be written ({error})", HOME_ROOM_HINT)
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):

@@ -58,6 +58,35 @@ def open_writer(path: Path, migrations: Sequence[str] | None = None) -> tuple[ap
     return connection, was_unclean
 
 
+def look_through(path: Path) -> None:
+    """Examine all of a database by a connection that can't change it.
+
+    Raises:
+        CatalogError: corrupt, newer than this program, or not ours.
+        apsw.Error, OSError: as ``open_writer``.
+    """
+    _check_header(path, len(MIGRATIONS))
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        _check_content(connection, path, len(MIGRATIONS), is_suspect=True)
+    finally:
+        connection.close()
+
+
+def check_presence(path: Path) -> None:
+    """Refuse to take a database that was lost for an empty one.
+
+    Raises:
+        CatalogError: there is none, or nothing in it.
+    """
+    if not path.exists() or not path.stat().st_size:
+        raise CatalogError(
+            f"The database {path} is gone, and with it this node's shares, links, networks and ledger",
+            f"Put a copy of it ({path.name}.backup-*) in its place, or begin a new one with: "
+            "peertransfer init",
+        )
+
+
 def corrupt(path: Path, detail: str) -> CatalogError:
     """Return the error for a database that is damaged."""
     return CatalogError(
