@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from peertransfer.errors import ReachError, RemoteError, RemoteProtocolError
+from peertransfer.errors import PeerTimeoutError, ReachError, RemoteError, RemoteProtocolError
 from peertransfer.kademlia.server import answer
 from peertransfer.service.dht_streams import next_message
 from peertransfer.service.facts import asker_of, wall_clock
@@ -50,17 +50,20 @@ class DhtServing:
             await stream.reset()
             return
         self._served[stream.peer_id] += 1
+        is_clean = False
         try:
             self._runtime.prove_membership(stream)
             await self._serve_queries(stream)
+            is_clean = True
         except (RemoteError, ReachError) as error:
+            is_clean = isinstance(error, PeerTimeoutError)  # it is only idle
             log.debug("kad_stream_dropped", extra={"reason": error.code})
         finally:
             self._served[stream.peer_id] -= 1
             if not self._served[stream.peer_id]:
                 del self._served[stream.peer_id]
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-                await stream.aclose()
+                await (stream.aclose() if is_clean else stream.reset())
 
     async def _serve_queries(self, stream: PeerStream) -> None:
         reader = request_reader()
