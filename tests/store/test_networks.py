@@ -142,8 +142,8 @@ async def test_deliveries_are_listed_by_share(database):
 async def test_a_ban_holds_for_one_manifest_and_one_hour(database):
     bans = Bans(database)
     await bans.ban("net", "liar", "cid1", 100)
-    assert await bans.is_banned("net", "liar", "cid1", 100 + BAN_SECONDS - 1)
-    assert not await bans.is_banned("net", "liar", "cid1", 100 + BAN_SECONDS)
-    assert not await bans.is_banned("net", "liar", "cid2", 101)
-    assert not await bans.is_banned("other", "liar", "cid1", 101)
+    assert await bans.banned_until("net", "liar", "cid1", 100 + BAN_SECONDS - 1) == 100 + BAN_SECONDS
+    assert not await bans.banned_until("net", "liar", "cid1", 100 + BAN_SECONDS)
+    assert not await bans.banned_until("net", "liar", "cid2", 101)
+    assert not await bans.banned_until("other", "liar", "cid1", 101)
     assert await bans.expire(100 + BAN_SECONDS) == 1

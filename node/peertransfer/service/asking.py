@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -107,15 +107,15 @@ class Asking:
             self._waiting[request_id] = send
             await self._stream.send(frame)
             try:
-                async with receive:
-                    yield self._parts(receive)
+                async with receive, contextlib.aclosing(self._parts(receive)) as parts:
+                    yield parts
             finally:
                 if self._waiting.pop(request_id, None) is not None and self._failure is None:
                     await self._give_up(request_id)
 
     async def _parts(
         self, receive: trio.MemoryReceiveChannel[Answer | PeertransferError]
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncGenerator[Answer, None]:
         async for part in receive:
             if isinstance(part, PeertransferError):
                 raise part

@@ -10,6 +10,7 @@ from one queue. A provider that fails is tried again with a growing pause, unles
 from __future__ import annotations
 
 import itertools
+import time
 from typing import TYPE_CHECKING
 
 import trio
@@ -154,15 +155,18 @@ class GetOperation:
         if peer_id in self.states or peer_id == host.peer_id or len(self.states) >= MAX_PROVIDERS:
             return
         cid = str(self._link.manifest_cid)
-        if await self._bans.is_banned(self._running.network.network_id, peer_id, cid, wall_clock()):
-            self.states[peer_id] = "banned for an hour: it sent something wrong"
-            return
+        until = await self._bans.banned_until(self._running.network.network_id, peer_id, cid, wall_clock())
         self.states[peer_id] = "found"
-        self._nursery.start_soon(self._use, peer_id, tuple(addrs))
+        if until:
+            self._failures[peer_id] = _banned(peer_id, until)
+            self.states[peer_id] = self._failures[peer_id].message
+            self._give_up(peer_id)
+        self._nursery.start_soon(self._use, peer_id, tuple(addrs), until)
 
     # --- one provider ------------------------------------------------------------------------------
 
-    async def _use(self, peer_id: str, addrs: Sequence[str]) -> None:
+    async def _use(self, peer_id: str, addrs: Sequence[str], not_before: int) -> None:
+        await trio.sleep(max(0, not_before - wall_clock()))
         pause = FIRST_PAUSE_SECONDS
         for tries in itertools.count(1):
             before = len(self.served)
@@ -172,7 +176,7 @@ class GetOperation:
                 self._failures[peer_id] = error
                 self.states[peer_id] = error.message
                 if isinstance(error, IntegrityError):
-                    await self._ban(peer_id)
+                    error.hint = _not_again(await self._ban(peer_id))
                 if isinstance(error, _FINAL):
                     break
                 if tries >= DIAL_TRIES and isinstance(error, DialError) and peer_id not in self.served:
@@ -228,11 +232,12 @@ class GetOperation:
                 await asking.delivered()
             self._done.set()
 
-    async def _ban(self, peer_id: str) -> None:
+    async def _ban(self, peer_id: str) -> int:
         network_id = self._running.network.network_id
-        await self._bans.ban(network_id, peer_id, str(self._link.manifest_cid), wall_clock())
+        until = await self._bans.ban(network_id, peer_id, str(self._link.manifest_cid), wall_clock())
         if self._running.dht is not None:
             self._running.dht.forget(peer_id, self._locator)
+        return until
 
     # --- patience ----------------------------------------------------------------------------------
 
@@ -249,8 +254,7 @@ class GetOperation:
         """Whether nobody known will send, and a look-up found nobody else."""
         if self._running.dht is not None and self._look_ups == 0:
             return False
-        everybody = {peer_id for peer_id, state in self.states.items() if not state.startswith("banned")}
-        return bool(everybody) and everybody <= self._hopeless
+        return bool(self.states) and self.states.keys() <= self._hopeless
 
     def _reason(self) -> PeertransferError:
         for kind in _GRAVITY:
@@ -267,3 +271,13 @@ class GetOperation:
             "Nobody in this network provides this now",
             "Ask whoever sent the link to run their node, or give --wait to wait for it.",
         )
+
+
+def _banned(peer_id: str, until: int) -> IntegrityError:
+    message = "The provider sent something that did not verify before"
+    return IntegrityError(message, _not_again(until), peer=peer_id)
+
+
+def _not_again(until: int) -> str:
+    clock = time.strftime("%H:%M", time.gmtime(until))
+    return f"It is not asked for this share again until {clock} UTC; whoever else provides it is."

@@ -64,19 +64,21 @@ class Bans:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def ban(self, network_id: str, peer_id: str, manifest_cid: str, now: int) -> None:
-        """Do not ask ``peer_id`` for this manifest for an hour."""
+    async def ban(self, network_id: str, peer_id: str, manifest_cid: str, now: int) -> int:
+        """Do not ask ``peer_id`` for this manifest for an hour; return until when (Unix seconds)."""
         statement = """INSERT INTO bans (network_id, peer_id, manifest_cid, until_at) VALUES (?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET until_at = excluded.until_at"""
         values = (network_id, peer_id, manifest_cid, now + BAN_SECONDS)
         await self._database.run(lambda connection: change(connection, statement, values))
+        return now + BAN_SECONDS
 
-    async def is_banned(self, network_id: str, peer_id: str, manifest_cid: str, now: int) -> bool:
-        """Tell whether ``peer_id`` is banned for this manifest."""
-        statement = """SELECT 1 FROM bans
+    async def banned_until(self, network_id: str, peer_id: str, manifest_cid: str, now: int) -> int:
+        """Return until when ``peer_id`` is banned for this manifest (Unix seconds); 0 where it is not."""
+        statement = """SELECT until_at FROM bans
             WHERE network_id = ? AND peer_id = ? AND manifest_cid = ? AND until_at > ?"""
         values = (network_id, peer_id, manifest_cid, now)
-        return await self._database.read(lambda connection: row(connection, statement, values)) is not None
+        found = await self._database.read(lambda connection: row(connection, statement, values))
+        return 0 if found is None else number(found[0])
 
     async def expire(self, now: int) -> int:
         """Forget bans that are over; return how many."""

@@ -1,0 +1,131 @@
+"""A whole ``get`` between real nodes: what a lie costs, who is asked, and on which thread octets are hashed."""
+
+import threading
+
+import node_kit
+import pytest
+import trio
+from store_kit import everything_below, octets_of
+
+from peertransfer.content.cid import HashFunction
+from peertransfer.content.link import Link
+from peertransfer.content.shape import CHUNK_SIZE
+from peertransfer.errors import IntegrityError
+from peertransfer.exchange import events as e
+from peertransfer.exchange.provider import Provider
+from peertransfer.service.loading import load_share
+from peertransfer.wire.messages import EntryRanges, Range
+
+FILES = {"big": octets_of(5 * CHUNK_SIZE), "small": b"x" * 100}
+
+
+async def test_what_a_liar_sends_is_not_kept_and_it_is_not_asked_again(tmp_path):
+    async with node_kit.running(tmp_path / "liar") as liar, node_kit.running(tmp_path / "getter") as getter:
+        answer = await liar.share(FILES)
+        liar.lie(lambda leaf: leaf == 3)
+        with pytest.raises(IntegrityError) as caught:
+            await getter.get(answer["link"], tmp_path / "dest", liar)
+        assert (caught.value.exit_code, caught.value.peer) == (4, liar.host.peer_id)
+        assert "not asked" in caught.value.hint
+        assert not (tmp_path / "dest" / "big").exists()
+        started = trio.current_time()
+        with pytest.raises(IntegrityError, match="did not verify") as again:
+            await getter.get(answer["link"], tmp_path / "dest", liar)
+        assert "not asked" in again.value.hint
+        assert trio.current_time() - started < 3
+        other = await liar.share({"another": octets_of(100)}, "other")
+        await getter.get(other["link"], tmp_path / "other", liar)
+
+
+async def test_a_small_lie_is_caught_and_lands_nowhere(tmp_path):
+    async with node_kit.running(tmp_path / "liar") as liar, node_kit.running(tmp_path / "getter") as getter:
+        answer = await liar.share({"a": b"a" * 50, "b": b"b" * 50})
+        liar.lie()
+        with pytest.raises(IntegrityError):
+            await getter.get(answer["link"], tmp_path / "dest", liar)
+        assert not [name for name, octets in everything_below(tmp_path / "dest").items() if octets]
+
+
+async def test_another_provider_completes_what_a_liar_began(tmp_path):
+    async with (
+        node_kit.running(tmp_path / "liar") as liar,
+        node_kit.running(tmp_path / "honest", twin_of=liar, ip="127.0.0.2") as honest,
+        node_kit.running(tmp_path / "getter") as getter,
+    ):
+        answer = await liar.share(FILES)
+        await honest.node._shares.load_links()
+        liar.lie(lambda leaf: leaf == 3)
+        with pytest.raises(IntegrityError):
+            await getter.get(answer["link"], tmp_path / "dest", liar)
+        got = await getter.get(answer["link"], tmp_path / "dest", liar, honest)
+        assert [one["peer_id"] for one in got["providers"]] == [honest.host.peer_id]
+        assert {path.name: path.read_bytes() for path in (tmp_path / "dest").iterdir()} == FILES
+
+
+async def test_with_liar_and_honest_at_once_everything_arrives(tmp_path):
+    async with (
+        node_kit.running(tmp_path / "liar") as liar,
+        node_kit.running(tmp_path / "honest", twin_of=liar, ip="127.0.0.2") as honest,
+        node_kit.running(tmp_path / "getter") as getter,
+    ):
+        answer = await liar.share({"big": octets_of(40 * CHUNK_SIZE)})
+        await honest.node._shares.load_links()
+        liar.lie()
+        await getter.get(answer["link"], tmp_path / "dest", liar, honest)
+        assert (tmp_path / "dest" / "big").read_bytes() == octets_of(40 * CHUNK_SIZE)
+
+
+async def test_a_ban_is_over_when_its_time_has_come_and_who_waits_is_served(tmp_path, monkeypatch):
+    monkeypatch.setattr("peertransfer.store.deliveries.BAN_SECONDS", 2)
+    async with node_kit.running(tmp_path / "liar") as liar, node_kit.running(tmp_path / "getter") as getter:
+        answer = await liar.share(FILES)
+        lies = [True]
+        liar.lie(lambda leaf: lies[0] and leaf == 3)
+        with pytest.raises(IntegrityError):
+            await getter.get(answer["link"], tmp_path / "dest", liar)
+        lies[0] = False
+        with trio.fail_after(15):
+            await getter.get(answer["link"], tmp_path / "dest", liar, wait=True)
+        assert (tmp_path / "dest" / "big").read_bytes() == FILES["big"]
+
+
+async def test_no_leaf_is_hashed_on_the_thread_of_the_loop(tmp_path, monkeypatch):
+    threads = set()
+    digest = HashFunction.digest
+
+    def recording(self, octets):
+        if len(octets) > 64_000:
+            threads.add(threading.get_ident())
+        return digest(self, octets)
+
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        answer = await giver.share({"big": octets_of(3 * CHUNK_SIZE), "leaf": octets_of(CHUNK_SIZE)})
+        monkeypatch.setattr(HashFunction, "digest", recording)
+        await getter.get(answer["link"], tmp_path / "dest", giver)
+        await getter.get(answer["link"], tmp_path / "dest", giver)
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+async def test_leaving_a_request_early_cancels_it_and_the_stream_goes_on(tmp_path, monkeypatch):
+    cancelled = []
+    next_event = Provider.next_event
+
+    def recording(machine):
+        event = next_event(machine)
+        if isinstance(event, e.RequestCancelled):
+            cancelled.append(event.request_id)
+        return event
+
+    monkeypatch.setattr(Provider, "next_event", recording)
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        answer = await giver.share({"big": octets_of(40 * CHUNK_SIZE)})
+        async with getter.asking(answer["link"], giver) as asking:
+            ranges = [EntryRanges(0, (Range(0, 40),))]
+            async with asking.request(lambda machine, want: machine.request_blocks(want, ranges)) as parts:
+                first = await anext(parts)
+            assert not first.last
+            share = await load_share(asking, Link.parse(answer["link"]).manifest_cid)
+        assert share.title == "shared"
+        assert cancelled == [first.request_id]
+        assert (await giver.node.status())["octets_sent"] < 40 * CHUNK_SIZE
