@@ -289,9 +289,10 @@ def test_a_catalogue_lists_of_each_share_what_is_shown():
     ]
     sealed = engine.catalogue(kit.asker(), items=items)
     assert sealed.view.items == (v.CatalogueItem(title="title", size=3), v.CatalogueItem(title="title"))
-    assert sealed.record.fields == ("size", "title")
-    assert sealed.record.rule == "r0"
-    assert engine.catalogue(kit.asker(), items=items[:1]).record.item == "bafya"
+    assert [(one.item, one.fields, one.rule) for one in sealed.records] == [
+        ("bafya", ("size", "title"), "r0"),
+        ("bafyb", ("title",), "r0"),
+    ]
     assert ALL.catalogue(kit.asker(), items=items).view.items == (full, full, full)
 
 
@@ -299,6 +300,19 @@ def test_nothing_to_list_and_nothing_for_this_peer_are_the_same():
     hidden = NONE.catalogue(kit.asker(), items=[(kit.item(), v.CatalogueItem(title="t"))])
     assert hidden.view == NONE.catalogue(kit.asker(), items=[]).view
     assert hidden.record.fields == ()
+
+
+def test_a_record_of_a_catalogue_names_what_is_there_and_no_more():
+    empty = v.CatalogueItem("bafya", "", 0, 0)
+    (record,) = ALL.catalogue(kit.asker(), items=[(kit.item("bafya"), empty)]).records
+    assert record.fields == ("entries", "manifest_cid", "size", "title")
+    links = kit.engine('to = ["anyone"]\nshow.catalogue = ["link"]')
+    assert links.catalogue(kit.asker(), items=[(kit.item("bafya"), empty)]).view.items == ()
+
+
+def test_a_grant_without_end_says_nothing_of_its_end():
+    sealed = ALL.grant(kit.asker(), kit.item(), proof=b"p", until=0, now=1)
+    assert (sealed.view, sealed.record.fields) == (v.GrantView(b"p"), ("proof",))
 
 
 # --- openings and content ------------------------------------------------------------------------

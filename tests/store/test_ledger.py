@@ -81,7 +81,14 @@ async def test_octets_of_content_add_up(ledger):
     await ledger.record([content], octets=700, now=1060)
     await ledger.record([content], octets=300, now=1120)
     (entry,) = await ledger.entries()
-    assert (entry["octets"], entry["count"]) == (1000, 3)
+    assert (entry["octets"], entry["count"]) == (1000, 1)
+
+
+async def test_octets_that_go_in_a_later_hour_are_a_row_that_counts_nothing(ledger):
+    content = record(view="content", fields=("octets",))
+    await ledger.record([content], now=1000)
+    await ledger.record([content], octets=700, now=1000 + 3600)
+    assert [(row["octets"], row["count"]) for row in await ledger.entries()] == [(0, 1), (700, 0)]
 
 
 async def test_a_clock_that_was_set_back_makes_a_new_row(ledger):

@@ -12,7 +12,7 @@ V = TypeVar("V", bound=View)
 A = TypeVar("A", bound=Audience)
 
 
-def seal(view: V, audience: A, record: DisclosureRecord) -> Disclosed[V, A]:
-    """Seal ``view`` for ``audience``; ``record`` is what the ledger will say about it."""
-    sealed = Disclosed._create(view, audience, record)  # noqa: SLF001 - the one permitted maker
+def seal(view: V, audience: A, *records: DisclosureRecord) -> Disclosed[V, A]:
+    """Seal ``view`` for ``audience``; ``records`` are what the ledger will say about it."""
+    sealed = Disclosed._create(view, audience, records)  # noqa: SLF001 - the one permitted maker
     return cast("Disclosed[V, A]", sealed)

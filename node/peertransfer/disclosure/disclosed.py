@@ -41,7 +41,13 @@ class Disclosed(Generic[V_co, A_co], metaclass=Unforgeable):
 
     view: V_co
     audience: A_co
-    record: DisclosureRecord
+    records: tuple[DisclosureRecord, ...]
+    """At least one; of a catalogue, one for each share in it."""
+
+    @property
+    def record(self) -> DisclosureRecord:
+        """The record of a view that has but one."""
+        return self.records[0]
 
 
 @dataclass(frozen=True, slots=True)

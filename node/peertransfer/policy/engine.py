@@ -170,21 +170,22 @@ class Engine:
 
         It is never ``Denied``: no share at all and no share for this peer are the same empty catalogue.
         """
+        audience = OnePeer(asker.peer_id)
         listed: list[CatalogueItem] = []
-        cids: list[str] = []
-        shown: set[str] = set()
-        rules: set[str] = set()
+        records: list[DisclosureRecord] = []
         for facts, item in items:
             verdict = self._on_peer("catalogue", asker, facts)
-            if verdict.shown:
-                listed.append(_only(item, verdict))
-                cids.append(facts.manifest_cid)
-                shown.update(verdict.shown)
-                rules.update(verdict.showing(verdict.shown))
-        audience = OnePeer(asker.peer_id)
-        cid = cids[0] if len(cids) == 1 else ""
-        record = _record("catalogue", asker.network_id, audience, cid, shown, rules)
-        return seal(CatalogueView(tuple(listed)), audience, record)
+            chosen = _only(item, verdict)
+            shown = _filled(chosen)
+            if shown:
+                rules = verdict.showing(shown)
+                listed.append(chosen)
+                records.append(
+                    _record("catalogue", asker.network_id, audience, facts.manifest_cid, shown, rules)
+                )
+        if not records:
+            records = [_record("catalogue", asker.network_id, audience, "", (), ())]
+        return seal(CatalogueView(tuple(listed)), audience, *records)
 
     def manifest(
         self, asker: Asker, item: ItemFacts, *, octets: bytes, now: int
@@ -273,7 +274,8 @@ class Engine:
         verdict = self._on_peer("grant", asker, item)
         if "proof" not in verdict or item.is_expired(now):
             return _denied("grant", verdict, item.manifest_cid)
-        view = GrantView(proof, until if "until" in verdict else None)
+        # Without end and hidden are the same octets: nothing is said then.
+        view = GrantView(proof, until or None if "until" in verdict else None)
         return _sealed_for_peer(view, asker, verdict, _filled(view), item.manifest_cid)
 
     def refusal(self, asker: Asker, *, code: int, request_id: int) -> Decision[RefusalView, OnePeer]:
@@ -327,10 +329,10 @@ def _only(item: CatalogueItem, verdict: Verdict) -> CatalogueItem:
     )
 
 
-def _filled(view: View) -> tuple[str, ...]:
-    """Return the fields of a view that hold something."""
+def _filled(view: View | CatalogueItem) -> tuple[str, ...]:
+    """Return the fields that hold something; 0 entries or octets are something."""
     values: Mapping[str, object] = {one.name: getattr(view, one.name) for one in fields(view)}
-    return tuple(name for name, value in values.items() if value not in (None, (), False))
+    return tuple(name for name, value in values.items() if value not in (None, ()) and value is not False)
 
 
 def _denied(view: str, verdict: Verdict, item: str = "") -> Denied:

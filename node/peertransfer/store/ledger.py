@@ -49,7 +49,7 @@ class LedgerEntry:
     octets: int
     """Payload octets of content; 0 in all other views."""
     count: int
-    """How often the same left within an hour of ``at``."""
+    """How often the same left within an hour of ``at``; 0: only octets that an earlier row counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +117,18 @@ def _book(connection: Connection, records: Sequence[DisclosureRecord], octets: i
             *(record.peer_id, record.view, record.item, pack(record.fields), record.rule),
             *(record.network_id, record.audience),
         )
+        counted = 0 if octets else 1  # octets go under a decision that was counted when it was booked
         again = change(
             connection,
-            f"""UPDATE disclosures SET count = count + 1, octets = octets + ?, last_at = max(last_at, ?)
+            f"""UPDATE disclosures SET count = count + ?, octets = octets + ?, last_at = max(last_at, ?)
             WHERE disclosure_id = (SELECT max(disclosure_id) FROM disclosures WHERE {_SAME})""",  # noqa: S608 - a constant
-            (octets, now, *key, now - GRAIN_SECONDS + 1, now + _SKEW_SECONDS),
+            (counted, octets, now, *key, now - GRAIN_SECONDS + 1, now + _SKEW_SECONDS),
         )
         if not again:
             connection.execute(
                 """INSERT INTO disclosures (peer_id, view, item, fields, rule, network_id, audience,
-                at, last_at, octets, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)""",
-                (*key, now, now, octets),
+                at, last_at, octets, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                (*key, now, now, octets, counted),
             )
 
 
