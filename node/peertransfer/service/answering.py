@@ -18,11 +18,13 @@ import trio
 from peertransfer.content.proof import Role, check_proof, prove
 from peertransfer.disclosure.audience import LinkHolders
 from peertransfer.disclosure.views import Hello
-from peertransfer.errors import ReachError, RemoteError
+from peertransfer.errors import NotFoundError, ReachError, RemoteError, StreamLostError
 from peertransfer.exchange import events as e
 from peertransfer.exchange.provider import Provider
+from peertransfer.exchange.states import State
 from peertransfer.service.answers import Answers
 from peertransfer.service.facts import asker_of, wall_clock
+from peertransfer.service.granted import Granted
 from peertransfer.service.groups import open_nursery
 from peertransfer.wire.codes import RefusalCode
 from peertransfer.wire.messages import VERSION
@@ -30,6 +32,7 @@ from peertransfer.wire.messages import VERSION
 if TYPE_CHECKING:
     from peertransfer.net.peer_stream import PeerStream
     from peertransfer.policy.facts import Asker
+    from peertransfer.service.answers import GrantedRequest
     from peertransfer.service.door import Door
     from peertransfer.service.served_shares import LiveLink, ServedShares
 
@@ -42,6 +45,10 @@ REFUSAL_TICK_SECONDS = 0.05
 IDLE_SECONDS = 120.0
 """A getter that says nothing for so long is gone."""
 READ_SIZE = 65_536
+REVIEW_SECONDS = 0.25
+"""Between two looks at whether a grant still holds."""
+ENDING_SECONDS = 0.7
+"""For the frame under way and the word that the grant ended; with a review, all is over within a second."""
 ACCOUNT_SECONDS = 60.0
 """How often the octets sent are written into the ledger while a grant lasts."""
 
@@ -60,10 +67,11 @@ class Answering:
             getter_peer=stream.peer_id_bytes, provider_peer=own_peer, max_requests=MAX_REQUESTS
         )
         self._cancelled: set[int] = set()
-        self.answers: Answers | None = None
-        """What is being sent, once a want was granted."""
-        self.scope = trio.CancelScope()
-        """Cancelled where the grant no longer holds."""
+        self._granted: Granted | None = None
+        self._answers: Answers | None = None
+        self._is_ended = False
+        self._scope = trio.CancelScope()
+        self._hearing = trio.CancelScope()
 
     @property
     def peer_id(self) -> str:
@@ -74,15 +82,15 @@ class Answering:
         """Answer until the stream ends; the stream is closed or reset at the end."""
         is_clean = False
         try:
-            with self.scope:
+            with self._scope:
                 await self._converse()
                 is_clean = True
         except (RemoteError, ReachError) as error:
             log.info("stream_dropped", extra={"peer": self.peer_id[-8:], "reason": error.code})
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
-                if self.answers is not None:
-                    await self.answers.account()
+                if self._granted is not None:
+                    await self._granted.account()
                 await (self._stream.aclose() if is_clean else self._stream.reset())
 
     async def _converse(self) -> None:
@@ -95,29 +103,38 @@ class Answering:
         send, receive = trio.open_memory_channel[e.ProviderEvent](MAX_REQUESTS * 2)
         async with open_nursery() as nursery:
             nursery.start_soon(self._account_regularly)
+            nursery.start_soon(self._review_regularly)
             nursery.start_soon(self._read, send)
             async with receive:
                 async for event in receive:
-                    if not await self._react(event):
+                    if not await self._react(event) or self._is_ended:
                         break
+            if self._is_ended and self._machine.state is not State.ENDED:
+                await self._refuse(RefusalCode.ENDED, 0)
             nursery.cancel_scope.cancel()
 
     async def _read(self, send: trio.MemorySendChannel[e.ProviderEvent]) -> None:
         async with send:
-            while True:
-                event = self._machine.next_event()
-                if event is None:
-                    octets = await self._stream.receive(READ_SIZE, idle_seconds=IDLE_SECONDS)
-                    if octets:
-                        self._machine.receive_data(octets)
-                    else:
-                        self._machine.receive_eof()
-                elif isinstance(event, e.RequestCancelled):
-                    self._cancelled.add(event.request_id)
-                elif isinstance(event, e.StreamEnded):
-                    return
+            with self._hearing:
+                await self._hear(send)
+
+    async def _hear(self, send: trio.MemorySendChannel[e.ProviderEvent]) -> None:
+        while True:
+            event = self._machine.next_event()
+            if event is None:
+                octets = await self._stream.receive(READ_SIZE, idle_seconds=IDLE_SECONDS)
+                if octets:
+                    self._machine.receive_data(octets)
                 else:
-                    await send.send(event)
+                    self._machine.receive_eof()
+            elif isinstance(event, e.RequestCancelled):
+                self._cancelled.add(event.request_id)
+            elif isinstance(event, e.StreamEnded):
+                if not event.clean:
+                    raise StreamLostError("the getter ended the stream", peer=self.peer_id)
+                return
+            else:
+                await send.send(event)
 
     async def _react(self, event: e.ProviderEvent) -> bool:
         """Answer one event; tell whether the stream goes on."""
@@ -129,8 +146,8 @@ class Answering:
             case e.UnknownRequest(request_id):
                 return await self._refuse(RefusalCode.UNSUPPORTED, request_id)
             case e.DeliveredReceived():
-                assert self.answers is not None
-                await self.answers.note_delivery()
+                assert self._granted is not None
+                await self._granted.note_delivery()
                 return False
             case (
                 e.ManifestRequested()
@@ -139,22 +156,28 @@ class Answering:
                 | e.BlocksRequested()
                 | e.HaveRequested()
             ):
-                assert self.answers is not None  # the machine lets requests through under a grant only
-                refusal = await self.answers.answer(event, self._cancelled)
-                return refusal is None or await self._refuse(*refusal)
+                return await self._answer(event)
             case _:
                 return True
+
+    async def _answer(self, event: GrantedRequest) -> bool:
+        assert self._answers is not None  # the machine lets requests through under a grant only
+        refusal = await self._answers.answer(event)
+        self._cancelled.discard(event.request_id)
+        if refusal is None or self._is_ended:
+            return True
+        return await self._refuse(refusal, event.request_id)
 
     # --- the want ----------------------------------------------------------------------------------
 
     async def _grant(self, locator: bytes, proof: bytes) -> bool:
         arrived = trio.current_time()
-        link = await self._proven_link(locator, proof)
-        if link is not None:
-            answers = await self._seal(link, locator)
-            if answers is not None:
-                self.answers = answers
-                return True
+        found = await self._shares.find(self._network_id, locator)
+        if await self._say_yes(found, locator, proof):
+            return True
+        await self._door.refused(
+            peer_id=self.peer_id, view="grant", item=found.manifest_cid if found else "", now=wall_clock()
+        )
         tick = REFUSAL_TICK_SECONDS * (int(arrived / REFUSAL_TICK_SECONDS) + 1)
         while tick <= trio.current_time():
             tick += REFUSAL_TICK_SECONDS
@@ -162,41 +185,44 @@ class Answering:
         await self._refuse(RefusalCode.REFUSED, 0)
         return False
 
-    async def _proven_link(self, locator: bytes, proof: bytes) -> LiveLink | None:
-        found = await self._shares.find(self._network_id, locator)
+    async def _say_yes(self, link: LiveLink | None, locator: bytes, proof: bytes) -> bool:
         # An unknown locator is checked by the same code, against a secret that nobody has.
-        secret = secrets.token_bytes(16) if found is None else found.secret
+        secret = secrets.token_bytes(16) if link is None else link.secret
         is_proven = check_proof(secret, Role.GETTER, self._machine.transcript(locator), proof)
-        if found is None or not is_proven or not found.is_live(wall_clock()):
-            return None
-        self._stream.prove(LinkHolders(found.name))
-        return found
-
-    async def _seal(self, link: LiveLink, locator: bytes) -> Answers | None:
-        now = wall_clock()
-        share = await self._shares.load(link.manifest_cid)
-        asker, item, engine = self._asker(), link.item(share), self._door.engine
-        proof = prove(link.secret, Role.PROVIDER, self._machine.transcript(locator))
-        grant = engine.grant(asker, item, proof=proof, until=link.until(share), now=now)
-        manifest = engine.manifest(asker, item, octets=share.manifest_octets, now=now)
-        content = engine.content(asker, item, share.entry_facts, now=now)
-        granted = await self._door.release(grant, peer_id=self.peer_id, now=now)
-        sealed_manifest = await self._door.release(manifest, peer_id=self.peer_id, now=now)
-        sealed_content = await self._door.release(content, peer_id=self.peer_id, now=now)
-        if granted is None or sealed_manifest is None or sealed_content is None:
-            return None
-        await self._stream.send(self._machine.send_grant(granted))
-        return Answers(
-            self._stream,
-            self._machine,
-            self._door,
-            share,
-            link,
-            asker,
-            sealed_manifest,
-            sealed_content,
-            self._shares.count_sent,
+        if link is None or not is_proven or not link.is_live(wall_clock()):
+            return False
+        self._stream.prove(LinkHolders(link.name))
+        try:
+            share = await self._shares.load(link.manifest_cid)
+        except NotFoundError:
+            return False  # it was withdrawn meanwhile
+        granted = Granted(self._door, self._shares, share, link, self._asker())
+        yes = await granted.yes(prove(secret, Role.PROVIDER, self._machine.transcript(locator)))
+        if yes is None:
+            return False
+        await self._stream.send(self._machine.send_grant(yes))
+        self._granted = granted
+        self._answers = Answers(
+            self._stream, self._machine, granted, may_go_on=self._holds, cancelled=self._cancelled
         )
+        return True
+
+    # --- the end of the grant ----------------------------------------------------------------------
+
+    def _holds(self) -> bool:
+        """Tell whether the grant holds; once it does not, the stream ends."""
+        if self._granted is not None and not self._is_ended and not self._granted.holds():
+            self._is_ended = True
+            self._hearing.cancel()
+            self._scope.deadline = trio.current_time() + ENDING_SECONDS
+        return not self._is_ended
+
+    async def _review_regularly(self) -> None:
+        while True:
+            self._holds()
+            await trio.sleep(REVIEW_SECONDS)
+
+    # --- without a grant ---------------------------------------------------------------------------
 
     async def _send_catalogue(self, request_id: int) -> bool:
         decision = self._door.engine.catalogue(
@@ -224,5 +250,5 @@ class Answering:
     async def _account_regularly(self) -> None:
         while True:
             await trio.sleep(ACCOUNT_SECONDS)
-            if self.answers is not None:
-                await self.answers.account()
+            if self._granted is not None:
+                await self._granted.account()

@@ -1,37 +1,30 @@
 """What a granted getter is sent: manifest, openings, nodes and leaves, in batches.
 
-It proves and grants nothing (``service.answering``). A file that changed since it was shared is refused as
-changed; wrong octets never leave, because each leaf is checked against its CID before it is sent.
+It proves and decides nothing (``service.answering``, ``service.granted``). A file that changed since it was
+shared is refused as changed; wrong octets never leave, because each leaf is checked against its CID first.
+
+What is refused comes before what is out of range: where the policy keeps an entry's content, no answer may
+depend on how long the entry is, or on whether it is a file. Spec: docs/protocol.md, "Requests and answers".
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from peertransfer.content.commitment import hide
 from peertransfer.content.shape import CHUNK_SIZE
-from peertransfer.errors import SourceError
+from peertransfer.errors import NotFoundError, SourceError
 from peertransfer.exchange import events as e
-from peertransfer.service.facts import wall_clock
 from peertransfer.wire.codes import RefusalCode
 from peertransfer.wire.messages import MAX_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from peertransfer.content.opening import HiddenSlot, OpenSlot
-    from peertransfer.content.verified import Verified
-    from peertransfer.disclosure.audience import OnePeer
-    from peertransfer.disclosure.disclosed import Disclosed
-    from peertransfer.disclosure.views import ContentView, ManifestView
     from peertransfer.exchange.provider import Provider
     from peertransfer.net.peer_stream import PeerStream
-    from peertransfer.policy.facts import Asker
-    from peertransfer.service.door import Door
-    from peertransfer.service.served_shares import LiveLink, ServedShare
+    from peertransfer.service.granted import Granted
     from peertransfer.wire.messages import EntryRanges, Range
 
-Refusal: TypeAlias = "tuple[RefusalCode, int]"
 GrantedRequest: TypeAlias = (
     "e.ManifestRequested | e.OpeningsRequested | e.NodesRequested | e.BlocksRequested | e.HaveRequested"
 )
@@ -43,153 +36,136 @@ OPENINGS_BATCH = 256
 
 
 class Answers:
-    """Everything that one granted getter may still ask."""
+    """The answers on one stream; each ends early once the grant ended."""
 
-    def __init__(  # noqa: PLR0917 - what was sealed for one stream
+    def __init__(
         self,
         stream: PeerStream,
         machine: Provider,
-        door: Door,
-        share: ServedShare,
-        link: LiveLink,
-        asker: Asker,
-        manifest: Disclosed[ManifestView, OnePeer],
-        content: Disclosed[ContentView, OnePeer],
-        count_sent: Callable[[int], None],
+        granted: Granted,
+        *,
+        may_go_on: Callable[[], bool],
+        cancelled: set[int],
     ) -> None:
         self._stream = stream
         self._machine = machine
-        self._door = door
-        self.share = share
-        self.link = link
-        self.asker = asker
-        self._manifest = manifest
-        self._content = content
-        self._count_sent = count_sent
-        self._accounted = 0
-        self.octets_sent = 0
-        """Octets of leaves."""
+        self._granted = granted
+        self._may_go_on = may_go_on
+        self._cancelled = cancelled
+        self._share = granted.share
 
-    async def answer(self, event: GrantedRequest, cancelled: set[int]) -> Refusal | None:
-        """Answer a request; return what to refuse it with instead."""
+    async def answer(self, event: GrantedRequest) -> RefusalCode | None:
+        """Answer a request; return with what to refuse it, or the rest of it, instead."""
         try:
-            return await self._dispatch(event, cancelled)
+            return await self._dispatch(event)
         except SourceError as changed:
-            await self.share.note_changed(changed.path)
-            return RefusalCode.CHANGED, event.request_id
+            await self._share.note_changed(changed.path)
+            return RefusalCode.CHANGED
+        except NotFoundError:
+            if self._may_go_on():
+                raise
+            return RefusalCode.ENDED  # the share was withdrawn while it was read
 
-    async def _dispatch(self, event: GrantedRequest, cancelled: set[int]) -> Refusal | None:
+    async def _dispatch(self, event: GrantedRequest) -> RefusalCode | None:
         match event:
             case e.ManifestRequested(request_id, nodes, ranges):
                 return await self._send_manifest(request_id, ranges, nodes=nodes)
             case e.OpeningsRequested(request_id, first, count):
-                return await self._send_openings(request_id, first, count, cancelled)
+                return await self._send_openings(request_id, first, count)
             case e.NodesRequested(request_id, items):
-                return await self._send_blocks(request_id, items, cancelled, nodes=True)
+                return await self._send_blocks(request_id, items, nodes=True)
             case e.BlocksRequested(request_id, items):
-                return await self._send_blocks(request_id, items, cancelled, nodes=False)
+                return await self._send_blocks(request_id, items, nodes=False)
             case e.HaveRequested(request_id, entry):
                 return await self._send_have(request_id, entry)
-
-    async def account(self) -> None:
-        """Write the octets sent since the last time into the ledger."""
-        octets, self._accounted = self.octets_sent - self._accounted, self.octets_sent
-        await self._door.sent(self._content.record, octets, now=wall_clock())
-
-    async def note_delivery(self) -> None:
-        """Keep that this getter has everything it asked for."""
-        await self.share.note_delivery(self.link, self.asker, self.octets_sent, wall_clock())
 
     # --- each kind ---------------------------------------------------------------------------------
 
     async def _send_manifest(
         self, request_id: int, ranges: Sequence[Range], *, nodes: bool
-    ) -> Refusal | None:
+    ) -> RefusalCode | None:
         places = [index for one in ranges for index in range(one.first, one.first + one.count)]
-        blocks = self.share.manifest_nodes if nodes else self.share.manifest_leaves
+        blocks = self._share.manifest_nodes if nodes else self._share.manifest_leaves
         if not all(place < len(blocks) for place in places):
-            return RefusalCode.OUT_OF_RANGE, request_id
+            return RefusalCode.OUT_OF_RANGE
+        manifest = await self._granted.manifest()
+        if manifest is None:
+            return RefusalCode.REFUSED
         for number, place in enumerate(places, 1):
+            if not self._may_go_on():
+                return RefusalCode.ENDED
             frame = self._machine.send_manifest_blocks(
-                self._manifest, request_id, [place], [blocks[place]], last=number == len(places)
+                manifest, request_id, [place], [blocks[place]], last=number == len(places)
             )
             await self._stream.send(frame)
         return None
 
-    async def _send_openings(
-        self, request_id: int, first: int, count: int, cancelled: set[int]
-    ) -> Refusal | None:
-        total = len(self.share.entry_facts)
-        if first + count > total:
-            return RefusalCode.OUT_OF_RANGE, request_id
+    async def _send_openings(self, request_id: int, first: int, count: int) -> RefusalCode | None:
         if count == 0:
-            return await self._send_openings_page(request_id, range(0), last=True)
+            return await self._send_page(request_id, range(0), last=True)
+        if first + count > len(self._share.entry_facts):
+            return RefusalCode.OUT_OF_RANGE
         for start in range(first, first + count, OPENINGS_BATCH):
             end = min(start + OPENINGS_BATCH, first + count)
-            is_last = end == first + count or request_id in cancelled
-            refusal = await self._send_openings_page(request_id, range(start, end), last=is_last)
+            is_last = end == first + count or request_id in self._cancelled
+            refusal = await self._send_page(request_id, range(start, end), last=is_last)
             if refusal is not None or is_last:
                 return refusal
         return None
 
-    async def _send_openings_page(self, request_id: int, indices: range, *, last: bool) -> Refusal | None:
-        now = wall_clock()
-        decision = self._door.engine.openings(
-            self.asker,
-            self.link.item(self.share),
-            self.share.entry_facts[indices.start : indices.stop],
-            share=None if indices else self.share.share_opening(),
-            openings=[self.share.entry_opening(index) for index in indices],
-            hide=self._hide,
-            now=now,
-        )
-        disclosed = await self._door.release(decision, peer_id=self.asker.peer_id, now=now)
-        if disclosed is None:
-            return RefusalCode.REFUSED, request_id
-        await self._stream.send(self._machine.send_openings(disclosed, request_id, last))
+    async def _send_page(self, request_id: int, indices: range, *, last: bool) -> RefusalCode | None:
+        if not self._may_go_on():
+            return RefusalCode.ENDED
+        openings = await self._granted.openings(indices)
+        if openings is None:
+            return RefusalCode.REFUSED
+        await self._stream.send(self._machine.send_openings(openings, request_id, last))
         return None
 
     async def _send_blocks(
-        self, request_id: int, items: Sequence[EntryRanges], cancelled: set[int], *, nodes: bool
-    ) -> Refusal | None:
+        self, request_id: int, items: Sequence[EntryRanges], *, nodes: bool
+    ) -> RefusalCode | None:
+        refusal = await self._refusal_of({item.entry for item in items})
+        if refusal is not None:
+            return refusal
         places = [
             (item.entry, index)
             for item in items
             for one in item.ranges
             for index in range(one.first, one.first + one.count)
         ]
-        if not all(self.share.has_block(entry, index, nodes=nodes) for entry, index in places):
-            return RefusalCode.OUT_OF_RANGE, request_id
-        if not all(self._content.view.covers(entry) for entry, _ in places):
-            return RefusalCode.REFUSED, request_id
+        if not all(self._share.has_block(entry, index, nodes=nodes) for entry, index in places):
+            return RefusalCode.OUT_OF_RANGE
         sent = 0
         for batch in self._batches(places, nodes=nodes):
-            blocks = await self.share.blocks(batch, nodes=nodes)
             sent += len(batch)
-            is_last = sent == len(places) or request_id in cancelled
+            blocks = await self._share.blocks(batch, nodes=nodes)
+            content = await self._granted.content({entry for entry, _ in batch})
+            if content is None:
+                return RefusalCode.REFUSED
+            if not self._may_go_on():
+                return RefusalCode.ENDED
+            is_last = sent == len(places) or request_id in self._cancelled
+            triples = [(entry, index, block) for (entry, index), block in zip(batch, blocks, strict=True)]
+            frame = self._machine.send_blocks(content, request_id, triples, last=is_last)
             if not nodes:
-                self._count(sum(len(block.octets) for block in blocks))
-            await self._send_batch(request_id, batch, blocks, last=is_last)
+                self._granted.count(sum(len(block.octets) for block in blocks))
+            await self._stream.send(frame)
             if is_last:
                 break
         return None
 
-    def _count(self, octets: int) -> None:
-        """Count before they go: of a stream that breaks, nobody knows how much the getter has."""
-        self.octets_sent += octets
-        self._count_sent(octets)
-
-    async def _send_batch(
-        self, request_id: int, batch: Sequence[Place], blocks: Sequence[Verified], *, last: bool
-    ) -> None:
-        triples = [(entry, index, block) for (entry, index), block in zip(batch, blocks, strict=True)]
-        await self._stream.send(self._machine.send_blocks(self._content, request_id, triples, last=last))
+    async def _refusal_of(self, entries: set[int]) -> RefusalCode | None:
+        """Return why nothing of these entries may be asked; it depends on no fact that is hidden."""
+        if not all(entry < len(self._share.entry_facts) for entry in entries):
+            return RefusalCode.OUT_OF_RANGE
+        return None if await self._granted.covers(entries) else RefusalCode.REFUSED
 
     def _batches(self, places: Sequence[Place], *, nodes: bool) -> Iterator[list[Place]]:
         batch: list[Place] = []
         size = 0
         for entry, index in places:
-            one = self.share.block_size(entry, index, nodes=nodes)
+            one = self._share.block_size(entry, index, nodes=nodes)
             if batch and (size + one > CHUNK_SIZE or len(batch) == MAX_HEADERS):
                 yield batch
                 batch, size = [], 0
@@ -198,14 +174,17 @@ class Answers:
         if batch:
             yield batch
 
-    async def _send_have(self, request_id: int, entry: int) -> Refusal | None:
-        if not self.share.has_block(entry, 0, nodes=False):
-            return RefusalCode.OUT_OF_RANGE, request_id
-        if not self._content.view.covers(entry):
-            return RefusalCode.REFUSED, request_id
-        count = self.share.leaf_count(entry)
-        await self._stream.send(self._machine.send_have(self._content, request_id, count))
+    async def _send_have(self, request_id: int, entry: int) -> RefusalCode | None:
+        refusal = await self._refusal_of({entry})
+        if refusal is not None:
+            return refusal
+        if not self._share.has_block(entry, 0, nodes=False):
+            return RefusalCode.OUT_OF_RANGE
+        content = await self._granted.content({entry})
+        if content is None:
+            return RefusalCode.REFUSED
+        if not self._may_go_on():
+            return RefusalCode.ENDED
+        count = self._share.leaf_count(entry)
+        await self._stream.send(self._machine.send_have(content, request_id, count))
         return None
-
-    def _hide(self, slot: OpenSlot) -> HiddenSlot:
-        return hide(self.share.hash_function, slot)

@@ -48,15 +48,19 @@ class Door:
             StoreError: the ledger can't be written; then nothing leaves.
         """
         if isinstance(decision, Denied):
-            await self._ledger.refused(
-                peer_id=peer_id, view=decision.view, item=decision.item, now=now, network_id=self._network_id
-            )
+            await self.refused(peer_id=peer_id, view=decision.view, item=decision.item, now=now)
             return None
-        if decision.record.fields:  # a view that shows nothing discloses nothing
-            await self._ledger.record([decision.record], now=now)
+        # A view that shows nothing discloses nothing.
+        await self._ledger.record([one for one in decision.records if one.fields], now=now)
         return decision
 
+    async def refused(self, *, peer_id: str, view: str, item: str, now: int) -> None:
+        """Record what a peer asked for in vain; ``item`` only where it exists."""
+        await self._ledger.refused(
+            peer_id=peer_id, view=view, item=item, now=now, network_id=self._network_id
+        )
+
     async def sent(self, record: DisclosureRecord, octets: int, *, now: int) -> None:
-        """Write the closing row of a grant: content octets that went to its peer."""
+        """Add content octets that went to a peer to the row under which they went."""
         if octets:
             await self._ledger.record([record], octets, now=now)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import trio
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("peertransfer.service")
 
+AGENT_VERSION = f"peertransfer/{version('peertransfer')}"
+PROTOCOL_VERSION = "peertransfer/1.0.0"
+"""What identify calls this program and its family of protocols, to whom the policy shows it."""
 IDENTIFY_PROTOCOLS = ("/ipfs/id/1.0.0", "/ipfs/ping/1.0.0")
 
 
@@ -42,8 +46,6 @@ class HostRuntime:
         self.network = network
         self.door = door
         self._shares = shares
-        self.answering: set[Answering] = set()
-        """Exchange streams that are being answered now."""
         self.protocol_ids: tuple[str, ...] = (*IDENTIFY_PROTOCOLS, EXCHANGE_PROTOCOL)
         """What identify says that this host speaks, to whom the policy shows it."""
         host.set_handler(EXCHANGE_PROTOCOL, self._answer)
@@ -86,26 +88,10 @@ class HostRuntime:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 2):
                 await stream.aclose()
 
-    def end_grants(self, link_name: str | None = None, manifest_cid: str | None = None) -> int:
-        """End the streams that a link or share no longer covers; return how many."""
-        ended = 0
-        for one in tuple(self.answering):
-            answers = one.answers
-            if answers is not None and (
-                answers.link.name == link_name or answers.link.manifest_cid == manifest_cid
-            ):
-                one.scope.cancel()
-                ended += 1
-        return ended
-
     async def _answer(self, stream: PeerStream) -> None:
         self.prove_membership(stream)
         answering = Answering(stream, self.network_id, self.host.peer_id_bytes, self.door, self._shares)
-        self.answering.add(answering)
-        try:
-            await answering.run()
-        finally:
-            self.answering.discard(answering)
+        await answering.run()
 
     async def _identify(self, peer_id: str, observed_addr: bytes | None) -> SealedFrame | None:
         now = wall_clock()
@@ -121,5 +107,10 @@ class HostRuntime:
             peer_id=peer_id,
             now=now,
         )
+        agent = await self.door.release(
+            engine.agent(asker, agent_version=AGENT_VERSION, protocol_version=PROTOCOL_VERSION),
+            peer_id=peer_id,
+            now=now,
+        )
         # An Ed25519 peer ID is an identity multihash: behind its two octets is the public key.
-        return encode_identify(addresses, protocols, public_key=self.host.peer_id_bytes[2:])
+        return encode_identify(addresses, protocols, agent, public_key=self.host.peer_id_bytes[2:])

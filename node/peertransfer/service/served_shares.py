@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+import trio
+
 from peertransfer.content.cid import Cid, Codec, HashFunction
 from peertransfer.content.dag import CHUNK_SIZE, FileShape
 from peertransfer.content.link import Link
@@ -171,12 +173,10 @@ class ServedShares:
         self._reader = SourceReader(self._shares)
         self._held: OrderedDict[str, ServedShare] = OrderedDict()
         self._live: dict[str, list[tuple[StoredLink, ItemFacts]]] = {}
+        self._by_name: dict[str, tuple[StoredLink, ItemFacts]] = {}
+        self._loading = trio.Lock()
         self.octets_sent = 0
         """Payload octets of content since start."""
-
-    def count_sent(self, octets: int) -> None:
-        """Count content octets that are about to go to a getter."""
-        self.octets_sent += octets
 
     async def find(self, network_id: str, locator: bytes) -> LiveLink | None:
         """Return the link that a want names, live or not."""
@@ -199,9 +199,15 @@ class ServedShares:
         self._held.move_to_end(manifest_cid)
         return held
 
-    def forget(self, manifest_cid: str) -> None:
-        """Drop a share from memory."""
+    def withdraw(self, manifest_cid: str) -> None:
+        """Serve a share no more, from now on; it is still to be removed, and ``load_links`` called."""
+        self._keep_links([pair for pair in self._by_name.values() if pair[0].manifest_cid != manifest_cid])
         self._held.pop(manifest_cid, None)
+
+    def holds(self, link_name: str, now: int) -> bool:
+        """Tell whether a link and the share behind it are served at ``now``, as far as was read."""
+        found = self._by_name.get(link_name)
+        return found is not None and found[0].holds(now) and not found[1].is_expired(now)
 
     def provided(self, network: StoredNetwork) -> list[tuple[bytes, ItemFacts]]:
         """Return the locators to provide in a network now, and the facts of their shares."""
@@ -214,15 +220,24 @@ class ServedShares:
 
     async def load_links(self) -> None:
         """Read anew which links hold."""
-        summaries = {one.manifest_cid: one for one in await self._shares.list_shares()}
-        live: dict[str, list[tuple[StoredLink, ItemFacts]]] = {}
-        for link in await self._links.list_links():
-            share = summaries.get(link.manifest_cid)
-            if share is not None:
-                ends = [at for at in (link.expires_at, share.expires_at) if at]
-                item = ItemFacts(link.manifest_cid, share.labels, link.name, min(ends, default=0))
-                live.setdefault(link.network_id, []).append((link, item))
-        self._live = live
+        async with self._loading:  # so that what was read last is kept last
+            summaries = {one.manifest_cid: one for one in await self._shares.list_shares()}
+            found: list[tuple[StoredLink, ItemFacts]] = []
+            for link in await self._links.list_links():
+                share = summaries.get(link.manifest_cid)
+                if share is not None:
+                    ends = [at for at in (link.expires_at, share.expires_at) if at]
+                    item = ItemFacts(link.manifest_cid, share.labels, link.name, min(ends, default=0))
+                    found.append((link, item))
+            self._keep_links(found)
+            for gone in self._held.keys() - summaries.keys():
+                del self._held[gone]
+
+    def _keep_links(self, found: Sequence[tuple[StoredLink, ItemFacts]]) -> None:
+        self._by_name = {link.name: (link, item) for link, item in found}
+        self._live = {}
+        for link, item in found:
+            self._live.setdefault(link.network_id, []).append((link, item))
 
     async def catalogue(self, network_id: str) -> list[tuple[ItemFacts, CatalogueItem]]:
         """Return the shares of a network that a link leads to, for the policy to choose from."""

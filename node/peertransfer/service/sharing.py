@@ -111,11 +111,12 @@ class Sharing:
     async def unshare(self, ref: str) -> dict[str, object]:
         """Stop serving a share, in mid-transfer too, and withdraw its records."""
         cid = await self._cid_of(ref)
-        await self._shares.remove_share(cid)
-        self._served.forget(cid)
-        await self._served.load_links()
+        self._served.withdraw(cid)
+        try:
+            await self._shares.remove_share(cid)
+        finally:
+            await self._served.load_links()
         for running in self._hosts.running.values():
-            running.runtime.end_grants(manifest_cid=cid)
             if running.dht is not None:
                 running.dht.provide_now()
         return {"manifest_cid": cid}
@@ -175,10 +176,8 @@ class Sharing:
         ended = await self._links.end_link(name, wall_clock())
         await self._served.load_links()
         running = self._hosts.running.get(ended.network_id)
-        if running is not None:
-            running.runtime.end_grants(link_name=name)
-            if running.dht is not None:
-                running.dht.provide_now()
+        if running is not None and running.dht is not None:
+            running.dht.provide_now()
         return {"name": name, "manifest_cid": ended.manifest_cid, "ended": True}
 
     async def own_shares(self) -> list[dict[str, object]]:

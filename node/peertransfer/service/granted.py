@@ -1,0 +1,130 @@
+"""What one getter may see under its grant: asked of the engine in force, and booked before it leaves.
+
+It sends nothing (``service.answers``) and ends no stream (``service.answering``). A grant is no promise: each
+manifest, page and batch asks again, so that a link that ended or a new policy counts from then on.
+Spec: ARCHITECTURE.md, "The door"; docs/protocol.md, "What may be asked".
+
+Strategy: which entries' octets may go is decided once for each policy, because it looks at every entry. It
+is booked when the first of them leaves; the octets are added as they go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peertransfer.content.commitment import hide
+from peertransfer.disclosure.disclosed import Disclosed
+from peertransfer.service.facts import wall_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from peertransfer.content.opening import HiddenSlot, OpenSlot
+    from peertransfer.disclosure.audience import OnePeer
+    from peertransfer.disclosure.disclosed import Decision
+    from peertransfer.disclosure.views import ContentView, GrantView, ManifestView, OpeningsView
+    from peertransfer.policy.engine import Engine
+    from peertransfer.policy.facts import Asker
+    from peertransfer.service.door import Door
+    from peertransfer.service.served_shares import LiveLink, ServedShare, ServedShares
+
+
+class Granted:
+    """One getter, the link that it proved, and the share behind it."""
+
+    def __init__(
+        self, door: Door, shares: ServedShares, share: ServedShare, link: LiveLink, asker: Asker
+    ) -> None:
+        self._door = door
+        self._shares = shares
+        self.share = share
+        self.link = link
+        self.asker = asker
+        self._item = link.item(share)
+        self._engine: Engine | None = None
+        """The engine that decided ``_content``."""
+        self._content: Decision[ContentView, OnePeer] | None = None
+        self._is_booked = False
+        self._unbooked = 0
+        self.octets_sent = 0
+        """Octets of leaves."""
+
+    def holds(self) -> bool:
+        """Tell whether the want would be granted now: by link, share, policy and time."""
+        now = wall_clock()
+        return self._shares.holds(self.link.name, now) and self._door.engine.may_serve(
+            self.asker, self._item, now
+        )
+
+    async def yes(self, proof: bytes) -> Disclosed[GrantView, OnePeer] | None:
+        """Return the grant itself, or ``None``: nothing is booked then."""
+        if not self.holds():
+            return None
+        now, until = wall_clock(), self.link.until(self.share)
+        decision = self._door.engine.grant(self.asker, self._item, proof=proof, until=until, now=now)
+        return await self._door.release(decision, peer_id=self.asker.peer_id, now=now)
+
+    async def manifest(self) -> Disclosed[ManifestView, OnePeer] | None:
+        """Return the manifest, or ``None``: it is refused."""
+        now = wall_clock()
+        decision = self._door.engine.manifest(
+            self.asker, self._item, octets=self.share.manifest_octets, now=now
+        )
+        return await self._door.release(decision, peer_id=self.asker.peer_id, now=now)
+
+    async def openings(self, indices: range) -> Disclosed[OpeningsView, OnePeer] | None:
+        """Return the openings of these entries, or of the share itself where there are none."""
+        now = wall_clock()
+        decision = self._door.engine.openings(
+            self.asker,
+            self._item,
+            self.share.entry_facts[indices.start : indices.stop],
+            share=None if indices else self.share.share_opening(),
+            openings=[self.share.entry_opening(index) for index in indices],
+            hide=self._hide,
+            now=now,
+        )
+        return await self._door.release(decision, peer_id=self.asker.peer_id, now=now)
+
+    async def covers(self, entries: Iterable[int]) -> bool:
+        """Tell whether blocks of all ``entries`` may go; where not, a refusal is booked."""
+        engine, now = self._door.engine, wall_clock()
+        if engine is not self._engine:
+            await self.account()
+            self._content = engine.content(self.asker, self._item, self.share.entry_facts, now=now)
+            self._engine, self._is_booked = engine, False
+        decision = self._content
+        if isinstance(decision, Disclosed) and all(map(decision.view.covers, entries)):
+            return True
+        await self._door.refused(
+            peer_id=self.asker.peer_id, view="content", item=self._item.manifest_cid, now=now
+        )
+        return False
+
+    async def content(self, entries: Iterable[int]) -> Disclosed[ContentView, OnePeer] | None:
+        """Return what lets blocks of all ``entries`` go, or ``None``: they are refused."""
+        if not await self.covers(entries) or not isinstance(self._content, Disclosed):
+            return None
+        if not self._is_booked:
+            await self._door.release(self._content, peer_id=self.asker.peer_id, now=wall_clock())
+            self._is_booked = True
+        return self._content
+
+    def count(self, octets: int) -> None:
+        """Count before they go: of a stream that breaks, nobody knows how much the getter has."""
+        self.octets_sent += octets
+        self._unbooked += octets
+        self._shares.octets_sent += octets
+
+    async def account(self) -> None:
+        """Write the octets sent since the last time into the ledger."""
+        octets, self._unbooked = self._unbooked, 0
+        if octets and isinstance(self._content, Disclosed):
+            await self._door.sent(self._content.record, octets, now=wall_clock())
+
+    async def note_delivery(self) -> None:
+        """Keep that this getter has everything it asked for."""
+        await self.share.note_delivery(self.link, self.asker, self.octets_sent, wall_clock())
+
+    def _hide(self, slot: OpenSlot) -> HiddenSlot:
+        return hide(self.share.hash_function, slot)

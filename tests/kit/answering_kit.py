@@ -1,0 +1,276 @@
+"""A provider and a getter on one stream: real engine, store, machines and ``PeerStream``; only the muxer is memory."""
+
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import trio
+from store_kit import make_tree, save_tree
+
+from peertransfer.content.cid import Cid
+from peertransfer.content.locator import locator
+from peertransfer.membership.identity import peer_id_of_public_key, public_key_of_seed
+from peertransfer.net.peer_stream import PeerStream
+from peertransfer.policy.engine import Engine
+from peertransfer.policy.parse import parse_policy
+from peertransfer.policy.preset import CLOSED
+from peertransfer.service.answering import Answering
+from peertransfer.service.asking import Wanted, open_asking
+from peertransfer.service.door import Door, PolicyInForce
+from peertransfer.service.served_shares import ServedShares
+from peertransfer.store.database import Database
+from peertransfer.store.ledger import Ledger
+from peertransfer.store.links import Links, StoredLink
+from peertransfer.store.shares import Shares
+from peertransfer.wire import messages as m
+from peertransfer.wire.codes import RefusalCode
+from peertransfer.wire.exchange_codec import decode_frame
+from peertransfer.wire.framing import MAX_FRAME, FrameReader, encode_varint
+
+NETWORK = "open"
+GETTER, PROVIDER = (peer_id_of_public_key(public_key_of_seed(bytes([seed]) * 32)) for seed in (1, 2))
+MIB = 1 << 20
+
+
+class Pipe:
+    """One direction of a stream: what was written, and what of it was not read yet."""
+
+    def __init__(self):
+        self.log = bytearray()
+        self.window = 1 << 30
+        """Octets that may wait to be read."""
+        self.is_held = False
+        """Whether the reader takes nothing."""
+        self.is_closed = False
+        self.is_broken = False
+        self._waiting = bytearray()
+        self._changed = trio.Condition()
+
+    async def write(self, octets):
+        async with self._changed:
+            while len(self._waiting) >= self.window and not self.is_broken:
+                await self._changed.wait()
+            if self.is_broken or self.is_closed:
+                raise trio.BrokenResourceError
+            taken = bytes(octets[: self.window - len(self._waiting)])
+            self.log += taken
+            self._waiting += taken
+            self._changed.notify_all()
+            return len(taken)
+
+    async def read(self, count):
+        async with self._changed:
+            while not self.is_broken and (self.is_held or not (self._waiting or self.is_closed)):
+                await self._changed.wait()
+            if self.is_broken:
+                raise trio.BrokenResourceError
+            taken = bytes(self._waiting[:count])
+            del self._waiting[:count]
+            self._changed.notify_all()
+            return taken
+
+    async def end(self, *, broken=False):
+        async with self._changed:
+            self.is_closed = True
+            self.is_broken |= broken
+            self._changed.notify_all()
+
+
+class MemoryStream:
+    """Stands for ``transport.muxed_stream.MuxedStream``."""
+
+    def __init__(self, peer_id, inbound, outbound):
+        self.peer_id = peer_id
+        self.muxer = SimpleNamespace(tally=SimpleNamespace(sent=0, received=0))
+        self.inbound, self.outbound = inbound, outbound
+        self.read = inbound.read
+        self.write_some = outbound.write
+
+    def rest(self):
+        return None
+
+    async def close_write(self):
+        await self.outbound.end()
+
+    async def close(self):
+        await self.outbound.end()
+
+    async def reset(self):
+        await self.outbound.end(broken=True)
+        await self.inbound.end(broken=True)
+
+
+class Wire:
+    """Both ends of one stream."""
+
+    def __init__(self):
+        self.to_provider, self.to_getter = Pipe(), Pipe()
+        self.getter_end = PeerStream(MemoryStream(PROVIDER, self.to_getter, self.to_provider), "x")
+        self.provider_end = PeerStream(MemoryStream(GETTER, self.to_provider, self.to_getter), "x")
+
+    def asked(self):
+        """Return what the getter said so far, as messages."""
+        return [message for message, _ in _messages(self.to_provider.log)]
+
+    def answered(self):
+        """Return what the provider said so far, as (message, raw octets)."""
+        return list(_messages(self.to_getter.log))
+
+
+def _messages(log):
+    """Yield the messages of a log, each with the raw octets that follow it; what is cut off at the end is left."""
+    rest = memoryview(bytes(log))
+    while rest:
+        reader = FrameReader()
+        reader.receive_data(rest[: MAX_FRAME + 8])
+        frame = reader.next_frame()
+        if frame is None:
+            return
+        message = decode_frame(frame)
+        rest = rest[len(encode_varint(len(frame))) + len(frame) :]
+        size = message.body_size if isinstance(message, m.BlocksHead) else 0
+        if len(rest) < size:
+            return
+        yield message, bytes(rest[:size])
+        rest = rest[size:]
+
+
+class Provider:
+    """A node's provider side: what it shares, its policy in force and its ledger."""
+
+    def __init__(self, folder, database, policy):
+        self.folder = folder
+        self.policy = PolicyInForce(Engine(parse_policy(policy, "policy.toml")))
+        self.ledger = Ledger(database)
+        self.door = Door(self.policy, self.ledger, NETWORK)
+        self.shares, self.links = Shares(database), Links(database)
+        self.served = ServedShares(database)
+
+    async def share(self, files, name="shared", **options):
+        """Share files; return the manifest CID and, by path, the index of each entry."""
+        stored = await save_tree(self.shares, make_tree(self.folder / name, files), **options)
+        return stored.manifest_cid, {stored.entry(index).path: index for index in range(len(stored.order))}
+
+    async def link(self, cid, name="alice", *, expires_at=0):
+        """Make a link; return what a getter wants by it."""
+        secret = name.encode().ljust(16, b".")
+        blind = locator(secret, b"", Cid.parse(cid))
+        await self.links.add_link(StoredLink(name, cid, NETWORK, 1, expires_at, secret=secret, locator=blind))
+        await self.served.load_links()
+        return Wanted(cid, secret, blind)
+
+    async def end_link(self, name):
+        await self.links.end_link(name, 5)
+        await self.served.load_links()
+
+    def set_policy(self, text):
+        self.policy.engine = Engine(parse_policy(text, "policy.toml"))
+
+    async def answer(self, wire):
+        """Answer one stream to its end."""
+        own = wire.getter_end.peer_id_bytes
+        await Answering(wire.provider_end, NETWORK, own, self.door, self.served).run()
+
+    async def rows(self):
+        """Return the ledger without what every stream has: the hello."""
+        return [row for row in await self.ledger.entries() if row["view"] != "protocols"]
+
+
+@asynccontextmanager
+async def run_provider(folder, policy=CLOSED):
+    async with Database(folder / "provider.db") as database:
+        yield Provider(folder, database, policy)
+
+
+class Getter:
+    """A node's getter side."""
+
+    def __init__(self, database):
+        self.ledger = Ledger(database)
+        self.door = Door(PolicyInForce(Engine(parse_policy(CLOSED, "p"))), self.ledger, NETWORK)
+
+    @asynccontextmanager
+    async def ask(self, wire, wanted):
+        async with open_asking(
+            wire.getter_end,
+            network_id=NETWORK,
+            own_peer=wire.provider_end.peer_id_bytes,
+            door=self.door,
+            wanted=wanted,
+        ) as asking:
+            yield asking
+
+
+@asynccontextmanager
+async def run_getter(folder):
+    async with Database(folder / "getter.db") as database:
+        yield Getter(database)
+
+
+async def take(asking, ask):
+    """Make a request and return all parts of its answer."""
+    async with asking.request(ask) as parts:
+        return [part async for part in parts]
+
+
+def blocks_of(entry, count, first=0):
+    """Make a request for leaves of one entry."""
+    ranges = (m.EntryRanges(entry, (m.Range(first, count),)),)
+    return lambda machine, want: machine.request_blocks(want, ranges)
+
+
+def nodes_of(entry, count=1):
+    ranges = (m.EntryRanges(entry, (m.Range(0, count),)),)
+    return lambda machine, want: machine.request_nodes(want, ranges)
+
+
+def manifest_part(machine, want):
+    return machine.request_manifest(want, (m.Range(0, 1),))
+
+
+def openings_of(first=0, count=0):
+    return lambda machine, want: machine.request_openings(want, first, count)
+
+
+def have_of(entry):
+    return lambda machine, want: machine.request_have(want, entry)
+
+
+def catalogue(machine, want):
+    return machine.request_catalogue(want)
+
+
+def views_answered(wire):
+    """Return the view of each frame of the provider, in order."""
+    asked = _requests(wire)
+    return [_view(message, asked) for message, _ in wire.answered()]
+
+
+def leaf_octets_answered(wire):
+    """Return how many octets of leaves the provider sent."""
+    asked = _requests(wire)
+    return sum(
+        len(raw)
+        for message, raw in wire.answered()
+        if isinstance(message, m.BlocksHead) and isinstance(asked[message.request_id], m.BlocksRequest)
+    )
+
+
+def _requests(wire):
+    return {one.request_id: one for one in wire.asked() if hasattr(one, "request_id")}
+
+
+def _view(message, asked):
+    if isinstance(message, m.BlocksHead):
+        return "manifest" if isinstance(asked[message.request_id], m.ManifestRequest) else "content"
+    return _VIEWS[type(message)]
+
+
+_VIEWS = {
+    m.HelloMessage: "protocols",
+    m.GrantMessage: "grant",
+    m.RefusalMessage: "refusal",
+    m.OpeningsPage: "openings",
+    m.CataloguePage: "catalogue",
+    m.HaveMessage: "content",
+}
+ENDED = m.RefusalMessage(0, RefusalCode.ENDED)
