@@ -268,3 +268,10 @@ def test_it_reads_a_good_invite(vector):
 def test_it_refuses_a_bad_invite(vector):
     with pytest.raises(second.MalformedError):
         second.read_invite(vector["text"], INVITES["now"])
+
+
+@pytest.mark.parametrize(
+    "vector", load("kad/messages.json")["positions"], ids=lambda vector: vector["of"][:12]
+)
+def test_its_positions_in_the_key_space_are_those_of_the_vectors(vector):
+    assert second.HASHES[second.CODES["sha2-256"]](bytes.fromhex(vector["of"])).hex() == vector["is"]
