@@ -377,6 +377,23 @@ def test_tables_fit_eighty_columns(cli, node):
     assert "…gYhRmLJt " in cli("peers").out
 
 
+def test_transfers_say_how_much_there_is_and_do_not_guess(cli, node):
+    known = {"octets_total": 48 << 20, "octets_done": 12 << 20}
+    node.answers["transfers"] = {
+        "transfers": [
+            {"transfer_id": "t1", "state": "paused", "title": "one", **known},
+            {"transfer_id": "t2", "state": "paused", "title": "two", "octets_total": None, "octets_done": 0},
+            {"transfer_id": "t3", "state": "running", "title": "new", **known, "octets_done": 0},
+        ]
+    }
+    rows = [line.split() for line in cli("transfers").out.splitlines()[1:]]
+    assert rows == [
+        ["t1", "paused", "25", "%", "48", "MiB", "one"],
+        ["t2", "paused", "-", "-", "two"],
+        ["t3", "running", "0", "%", "48", "MiB", "new"],
+    ]
+
+
 def test_transfers_follow_prints_changes_until_it_is_interrupted(cli, node, monkeypatch):
     node.answers["transfers"] = {"transfers": []}
     rounds = []

@@ -32,12 +32,16 @@ def test_a_file_under_a_name_of_its_own_keeps_it_when_resumed(pair):
         getting.stderr.close()
     (paused,) = bob.ask("transfers")["transfers"]
     assert (paused["state"], paused["dest"]) == ("paused", str(dest))
+    assert paused["octets_total"] == 48 << 20
+    assert paused["octets_done"] >= 1 << 20
     got = bob.ask("resume", transfer["transfer_id"])
     assert got["dest"] == str(dest)
     assert got["octets_received"] + got["octets_reused"] == 48 << 20
     assert got["octets_reused"] > 0
     assert dest.read_bytes() == source.read_bytes()
     assert list(dest.parent.iterdir()) == [dest]
+    (done,) = bob.ask("transfers")["transfers"]
+    assert (done["state"], done["octets_total"], done["octets_done"]) == ("done", 48 << 20, 48 << 20)
 
 
 def _begun(person):

@@ -61,6 +61,20 @@ async def test_octets_add_up_over_the_runs(transfers):
     )
 
 
+async def test_what_is_there_and_how_much_there_is_are_kept(transfers):
+    await transfers.begin(transfer(octets_total=200))
+    await transfers.set_state("t1", "paused", 7, received=100, reused=1)
+    await transfers.set_state("t1", "running", 8)
+    await transfers.set_state("t1", "paused", 9, reused=50)
+    await transfers.set_link("t1", b"n" * 16, ["/a"])
+    found = await transfers.find("t1")
+    assert (found.octets_done, found.octets_total) == (101, 200)
+    await transfers.set_link("t1", b"n" * 16, ["/a"], 220)
+    await transfers.set_state("t1", "done", 9, received=120, reused=110)
+    found = await transfers.find("t1")
+    assert (found.octets_done, found.octets_total) == (230, 230)
+
+
 @pytest.mark.parametrize(
     ("state", "left"), [("done", b""), ("cancelled", b""), ("failed", b"SECRETSECRET1234")]
 )

@@ -242,14 +242,13 @@ def _show_transfers(settings: Settings, answer: Mapping[str, object]) -> None:
         return
     rows = []
     for one in found:
-        total = number(one, "octets_total") or number(one, "size")
-        done = number(one, "octets_done")
+        total, done = number(one, "octets_total"), number(one, "octets_done")
         rows.append(
             (
                 text(one, "transfer_id"),
                 text(one, "state"),
-                f"{100 * done / total:.0f} %" if total else "-",
-                size_text(total),
+                f"{100 * done / total:.0f} %" if total and (done or one.get("state") == "running") else "-",
+                size_text(total) if total else "-",
                 text(one, "title") or os.path.basename(text(one, "dest")) or "-",
             )
         )

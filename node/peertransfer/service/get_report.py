@@ -96,8 +96,15 @@ def described_share(share: RemoteShare) -> dict[str, object]:
     }
 
 
-def described_transfer(one: StoredTransfer, received_now: int = 0) -> dict[str, object]:
-    """Return what ``transfers`` tells of one; its link's secret is not."""
+def described_transfer(one: StoredTransfer, run: Run | None = None) -> dict[str, object]:
+    """Return what ``transfers`` tells of one; its link's secret is not.
+
+    Args:
+        one: the transfer as it was stored.
+        run: its run, if it runs now.
+    """
+    landing = run.landing if run is not None else None
+    received, reused = (landing.octets_received, landing.octets_reused) if landing else (0, 0)
     return {
         "transfer_id": one.transfer_id,
         "manifest_cid": one.manifest_cid,
@@ -106,6 +113,8 @@ def described_transfer(one: StoredTransfer, received_now: int = 0) -> dict[str, 
         "dest": os.fsdecode(one.dest / one.name),
         "state": one.state,
         "started_at": one.started_at,
-        "octets_received": one.octets_received + received_now,
+        "octets_total": one.octets_total or None,
+        "octets_done": max(one.octets_done, received + reused),
+        "octets_received": one.octets_received + received,
         "octets_reused": one.octets_reused,
     }

@@ -36,7 +36,7 @@ from peertransfer.service.get_report import (
 )
 from peertransfer.service.get_run import Run
 from peertransfer.service.groups import open_nursery
-from peertransfer.service.landing import Landing, make_empty_folders
+from peertransfer.service.landing import Landing, adjust
 from peertransfer.service.not_given import NotGiven, refusal_of
 from peertransfer.service.plan import select as select_entries
 from peertransfer.store.deliveries import Bans
@@ -170,7 +170,7 @@ class Getting:
         surveyed = await survey(run.root, placements, run.mode)
         if run.places:
             run.places = tuple(surveyed[0].path)
-        await trio.to_thread.run_sync(make_empty_folders, run.root, surveyed)
+        await trio.to_thread.run_sync(adjust, run.root, surveyed)
         missing = {one.placement.entry: one for one in surveyed if one.placement.root and not one.is_there}
         check_room(root_path, sum(one.placement.size or 0 for one in missing.values()), self._floor)
         run.folder = await trio.to_thread.run_sync(
@@ -214,7 +214,7 @@ class Getting:
         name = "/".join(run.places)
         known = await self._transfers.find_unfinished(cid, root_path, name)
         if known is not None and known.transfer_id not in self._running:
-            await self._transfers.set_link(known.transfer_id, run.link.secret, addrs)
+            await self._transfers.set_link(known.transfer_id, run.link.secret, addrs, run.size)
             await self._transfers.set_state(known.transfer_id, "running", wall_clock())
             return known
         transfer = StoredTransfer(
@@ -230,6 +230,7 @@ class Getting:
             selected=run.selected,
             clash_mode=run.mode,
             updated_at=wall_clock(),
+            octets_total=run.size,
         )
         await self._transfers.begin(transfer)
         return transfer
@@ -286,7 +287,7 @@ class Getting:
     async def transfers(self) -> list[dict[str, object]]:
         """List all transfers, oldest first."""
         return [
-            described_transfer(one, self._received_by(one.transfer_id))
+            described_transfer(one, self._running.get(one.transfer_id))
             for one in await self._transfers.list()
         ]
 
@@ -330,10 +331,6 @@ class Getting:
                 await folder.aclose(discard=True)
         await self._transfers.set_state(transfer_id, "cancelled", wall_clock())
         return {"transfer_id": transfer_id, "state": "cancelled"}
-
-    def _received_by(self, transfer_id: str) -> int:
-        run = self._running.get(transfer_id)
-        return run.landing.octets_received if run is not None and run.landing is not None else 0
 
 
 def _choose(run: Run, share: RemoteShare) -> None:

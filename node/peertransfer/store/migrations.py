@@ -171,5 +171,10 @@ _SECOND = """
 ALTER TABLE transfers ADD COLUMN name TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
+_THIRD = """
+ALTER TABLE transfers ADD COLUMN octets_total INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE transfers ADD COLUMN octets_done INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
 """Item ``n`` leads from ``user_version`` n to n + 1."""

@@ -25,7 +25,8 @@ ClashMode: TypeAlias = Literal["refuse", "overwrite", "rename"]
 """What to do where something differing is in a received file's place."""
 
 _COLUMNS = """transfer_id, manifest_cid, network_id, secret, addrs, dest, title, selected, clash_mode,
-  started_at, state, updated_at, octets_received, octets_reused, name"""
+  started_at, state, updated_at, octets_received, octets_reused, name,
+  octets_total, octets_done"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,10 @@ class StoredTransfer:
     octets_reused: int = 0
     name: str = ""
     """Of a share of one file: what it is called below ``dest``; empty for a folder."""
+    octets_total: int = 0
+    """Of what was chosen; 0: not known."""
+    octets_done: int = 0
+    """Of these, what was there when its last run ended; a run that was killed does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Transfers:
             *(pack(transfer.addrs), os.fsencode(transfer.dest), transfer.title, pack(transfer.selected)),
             *(transfer.clash_mode, transfer.started_at, transfer.state, transfer.updated_at),
             *(transfer.octets_received, transfer.octets_reused, transfer.name),
+            *(transfer.octets_total, transfer.octets_done),
         )
         marks = ", ".join("?" for _ in values)
         statement = f"INSERT INTO transfers ({_COLUMNS}) VALUES ({marks})"  # noqa: S608 - constants
@@ -116,15 +122,20 @@ class Transfers:
         The secret is erased when nothing is left to be fetched with it.
         """
         statement = """UPDATE transfers SET state = ?, updated_at = ?, octets_received = octets_received + ?,
-            octets_reused = octets_reused + ?, secret = iif(? IN ('done', 'cancelled'), x'', secret)
-            WHERE transfer_id = ?"""
-        values = (state, now, received, reused, state, transfer_id)
+            octets_reused = octets_reused + ?, octets_done = max(octets_done, ?),
+            octets_total = iif(? = 'done', max(octets_total, ?), octets_total),
+            secret = iif(? IN ('done', 'cancelled'), x'', secret) WHERE transfer_id = ?"""
+        there = received + reused
+        values = (state, now, received, reused, there, state, there, state, transfer_id)
         await self._database.run(lambda connection: change(connection, statement, values))
 
-    async def set_link(self, transfer_id: str, secret: bytes, addrs: Sequence[str]) -> None:
-        """Go on with another link of the same share."""
-        statement = "UPDATE transfers SET secret = ?, addrs = ? WHERE transfer_id = ?"
-        values = (secret, pack(addrs), transfer_id)
+    async def set_link(
+        self, transfer_id: str, secret: bytes, addrs: Sequence[str], octets_total: int = 0
+    ) -> None:
+        """Go on with another link of the same share; ``octets_total`` 0 is not known."""
+        statement = """UPDATE transfers SET secret = ?, addrs = ?, octets_total = iif(?, ?, octets_total)
+            WHERE transfer_id = ?"""
+        values = (secret, pack(addrs), octets_total, octets_total, transfer_id)
         await self._database.run(lambda connection: change(connection, statement, values))
 
     async def forget(self, transfer_id: str) -> None:
@@ -171,7 +182,7 @@ def _mark(connection: Connection, transfer_id: str, progress: Mapping[int, Entry
 
 def _transfer(found: Row) -> StoredTransfer:
     transfer_id, manifest_cid, network_id, secret, addrs, dest, title, selected, clash_mode, *rest = found
-    started_at, state, updated_at, received, reused, name = rest
+    started_at, state, updated_at, received, reused, name, total, done = rest
     return StoredTransfer(
         transfer_id=text(transfer_id),
         manifest_cid=text(manifest_cid),
@@ -188,4 +199,6 @@ def _transfer(found: Row) -> StoredTransfer:
         octets_received=number(received),
         octets_reused=number(reused),
         name=text(name),
+        octets_total=number(total),
+        octets_done=number(done),
     )
