@@ -157,3 +157,19 @@ def test_a_file_that_changed_does_not_keep_the_others(pair):
     got = bob.ask("get", "-", dest, text=alice.ask("share", root)["link"])
     assert got["octets_reused"] >= 3 * MIB + 3004
     assert tree(dest) == tree(root)
+
+
+def test_who_may_run_a_file_follows_a_new_share_without_octets(pair):
+    alice, bob = pair
+    root, _ = share_folder(alice, "modes", {"tool": octets(1000), "data": octets(2 * MIB)})
+    dest = bob.folder / "modes-here"
+    (root / "data").chmod(0o755)
+    bob.ask("get", "-", dest, text=alice.ask("share", root)["link"])
+    assert tree(dest) == tree(root)
+    (root / "tool").chmod(0o755)
+    (root / "data").chmod(0o644)
+    got = bob.ask("get", "-", dest, text=alice.ask("share", root)["link"])
+    assert (got["octets_received"], got["octets_reused"]) == (0, 2 * MIB + 1000)
+    assert tree(dest) == tree(root)
+    assert tree(dest)["tool"][1]
+    assert not tree(dest)["data"][1]

@@ -24,7 +24,7 @@ def test_open_slots_become_an_entry():
 
 def test_hidden_slots_leave_a_neutral_entry():
     one = remote_entry(4, {"content": ROOT.to_bytes()})
-    assert (one.path, one.kind, one.size, one.executable) == (("file-00005",), "file", None, False)
+    assert (one.path, one.kind, one.size, one.executable) == (("file-00005",), "file", None, None)
     assert remote_entry(0, {"name": "x"}).root is None
 
 

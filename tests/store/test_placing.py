@@ -320,3 +320,23 @@ def test_a_title_that_is_no_name_is_refused(tmp_path, title):
     with pytest.raises(RemoteProtocolError):
         DestinationRoot(tmp_path / "dest", title)
     assert everything_below(tmp_path) == {"dest": None}
+
+
+@pytest.mark.parametrize(
+    ("before", "executable", "after"),
+    [(0o640, True, 0o750), (0o755, False, 0o644), (0o600, False, 0o600), (0o700, True, 0o700)],
+)
+def test_who_may_read_a_file_may_run_it_or_nobody(root, before, executable, after):
+    (root.path / "f").write_bytes(b"x")
+    (root.path / "f").chmod(before)
+    root.set_executable(("f",), executable=executable)
+    assert stat.S_IMODE((root.path / "f").stat().st_mode) == after
+
+
+def test_what_a_link_points_to_keeps_its_mode(root, tmp_path):
+    (tmp_path / "outside").write_bytes(b"x")
+    (tmp_path / "outside").chmod(0o600)
+    (root.path / "f").symlink_to(tmp_path / "outside")
+    with pytest.raises(StoreError):
+        root.set_executable(("f",), executable=True)
+    assert stat.S_IMODE((tmp_path / "outside").stat().st_mode) == 0o600

@@ -23,8 +23,8 @@ def root(tmp_path):
         yield opened
 
 
-def place(file, *path, entry=0, size=None):
-    return Placement(entry, path, file.root if file else None, size)
+def place(file, *path, entry=0, size=None, executable=None):
+    return Placement(entry, path, file.root if file else None, size, executable)
 
 
 async def test_nothing_there_is_nothing_found(root):
@@ -142,3 +142,14 @@ def _other_spelling_is_there(monkeypatch):
     real = os.stat
     monkeypatch.setattr("peertransfer.store.placing.os.stat", stat)
     return seen
+
+
+@pytest.mark.parametrize("mode", ["refuse", "overwrite", "rename"])
+@pytest.mark.parametrize("is_executable", [True, False])
+@pytest.mark.parametrize("should_be", [True, False, None])
+async def test_who_may_run_a_file_is_no_clash_and_is_told(root, mode, is_executable, should_be):
+    (root.path / "f").write_bytes(SMALL.octets)
+    (root.path / "f").chmod(0o755 if is_executable else 0o644)
+    (found,) = await survey(root, [place(SMALL, "f", executable=should_be)], mode)
+    assert (found.is_there, found.path) == (True, ("f",))
+    assert found.has_other_mode == (should_be is not None and should_be != is_executable)

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from peertransfer.store.survey import Surveyed
 
 
-def make_empty_folders(root: DestinationRoot, surveyed: Sequence[Surveyed]) -> None:
-    """Make the empty folders of a share (blocking)."""
+def adjust(root: DestinationRoot, surveyed: Sequence[Surveyed]) -> None:
+    """Do what takes no octets: empty folders, and who may run a file that is there already (blocking)."""
     for one in surveyed:
         if one.placement.root is None and not one.is_there:
             root.make_folders(one.path)
+        if one.has_other_mode:
+            root.set_executable(one.path, executable=bool(one.placement.executable))
 
 
 class Landing:
@@ -90,6 +92,6 @@ class Landing:
             place.path,
             root,
             size,
-            executable=target.entry.executable,
+            executable=bool(target.entry.executable),
             overwrites=place.overwrites,
         )

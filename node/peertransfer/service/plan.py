@@ -33,7 +33,8 @@ class RemoteEntry:
     """Root of the file's DAG; ``None`` where it is a folder, or hidden."""
     size: int | None
     """Octets as the provider says; what the DAG says is what counts."""
-    executable: bool
+    executable: bool | None
+    """``None`` where it is a folder, or hidden."""
 
     @property
     def text(self) -> str:
@@ -56,13 +57,14 @@ def remote_entry(index: int, values: Mapping[str, SlotValue]) -> RemoteEntry:
     last = check_segment(name) if isinstance(name, str) else neutral_name(index)
     content = values.get("content")
     size = values.get("size")
+    executable = values.get("executable")
     return RemoteEntry(
         index,
         str(kind),
         check_path((*names, last)),
         _cid(content) if isinstance(content, bytes) else None,
         size if isinstance(size, int) else None,
-        executable=values.get("executable") is True,
+        executable=executable if isinstance(executable, bool) else None,
     )
 
 

@@ -26,7 +26,7 @@ from peertransfer.content.dag import CHUNK_SIZE, FileShape
 from peertransfer.errors import LocalProtocolError, StoreError
 from peertransfer.store.disk import disk_errors, write_all
 from peertransfer.store.hashing import read_full
-from peertransfer.store.placing import PARTIAL_FOLDER
+from peertransfer.store.placing import PARTIAL_FOLDER, make_executable
 from peertransfer.store.transfers import EntryProgress
 
 if TYPE_CHECKING:
@@ -338,13 +338,6 @@ class PartialFile:
         root, target = self._folder.root, self.target
         root.place(self._folder.fd, self._name, target.path, overwrite=target.overwrites)
         root.sync_folder(target.path[:-1])
-
-
-def make_executable(fd: int, *, executable: bool) -> None:
-    """Let whoever may read a file run it."""
-    if executable:
-        mode = stat.S_IMODE(os.fstat(fd).st_mode)
-        os.fchmod(fd, mode | (mode & 0o444) >> 2)
 
 
 def _own_folder(above: int, name: str) -> int:

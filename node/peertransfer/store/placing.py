@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -153,6 +154,16 @@ class DestinationRoot:
         with self._opened_folder(segments, make=False) as folder, disk_errors(self._text(segments)):
             os.fsync(folder)
 
+    def set_executable(self, segments: Sequence[str], *, executable: bool) -> None:
+        """Let a file that is there be run, or not, on the disk when this returns."""
+        with disk_errors(self._text(segments)):
+            fd = self.open_beneath(segments, os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                make_executable(fd, executable=executable)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
     def folds_names(self) -> bool:
         """Say whether this disk takes two names for one that differ in case or Unicode form only."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -235,6 +246,14 @@ def open_beneath(
         with contextlib.suppress(syscalls.MissingCallError):
             return syscalls.openat2(dir_fd, os.fsencode("/".join(segments)), flags, mode)
     return _walk(dir_fd, segments, flags, mode)
+
+
+def make_executable(fd: int, *, executable: bool) -> None:
+    """Let whoever may read a file run it, or nobody."""
+    mode = stat.S_IMODE(os.fstat(fd).st_mode)
+    wanted = mode | (mode & 0o444) >> 2 if executable else mode & ~0o111
+    if wanted != mode:
+        os.fchmod(fd, wanted)
 
 
 def find_twins(paths: Sequence[Sequence[str]]) -> tuple[str, str] | None:

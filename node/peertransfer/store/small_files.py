@@ -20,7 +20,8 @@ from peertransfer.content.bitmap import Bitmap
 from peertransfer.errors import ClashError, LocalProtocolError, PeertransferError
 from peertransfer.store import syscalls
 from peertransfer.store.disk import disk_errors, write_all
-from peertransfer.store.partial import MAX_UNSYNCED, PartialFolder, Target, make_executable
+from peertransfer.store.partial import MAX_UNSYNCED, PartialFolder, Target
+from peertransfer.store.placing import make_executable
 from peertransfer.store.transfers import EntryProgress
 
 if TYPE_CHECKING:

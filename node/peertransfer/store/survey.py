@@ -1,7 +1,7 @@
 """What is already where a share's files are to go, before the first octet is fetched?
 
-It changes nothing. A file that is there and verifies is reused; one that differs is a clash, unless the
-person chose to overwrite or to rename. Spec: CLI.md, ``get``; RELIABILITY.md A3.
+It changes nothing. A file that is there and verifies is reused, and whether it can be run is no clash; one
+that differs is, unless the person chose to overwrite or to rename. Spec: CLI.md, ``get``; RELIABILITY.md A3.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Placement:
     """Root of the file's DAG; None for a folder."""
     size: int | None = None
     """Octets, where the provider says."""
-    executable: bool = False
+    executable: bool | None = None
+    """Whether it can be run; None where the provider does not say: then it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Surveyed:
     """Octets of what is there and verified."""
     is_there: bool = False
     """It is there and verifies (or is a folder that is there)."""
+    has_other_mode: bool = False
+    """It is there and verifies, but can be run and should not be, or the other way round."""
     overwrites: bool = False
     """Something differing is there and will be replaced."""
 
@@ -105,7 +108,7 @@ def _survey_one(
         is_folder = stat.S_ISDIR(found.st_mode)
         return Surveyed(placement, placement.path, is_there=True) if is_folder else None
     if _is_same(root, placement, placement.path, found):
-        return Surveyed(placement, placement.path, found.st_size, is_there=True)
+        return _reused(placement, placement.path, found)
     if mode == "overwrite" and not stat.S_ISDIR(found.st_mode):
         return Surveyed(placement, placement.path, overwrites=True)
     return _renamed(root, placement, taken) if mode == "rename" else None
@@ -118,9 +121,14 @@ def _renamed(root: DestinationRoot, placement: Placement, taken: set[str]) -> Su
         found = root.lstat(path)
         if found is None or _is_same(root, placement, path, found):
             taken.add(fold("/".join(path)))
-            size = 0 if found is None else found.st_size
-            return Surveyed(placement, path, size, is_there=found is not None)
+            return Surveyed(placement, path) if found is None else _reused(placement, path, found)
     raise root.clash(placement.path)
+
+
+def _reused(placement: Placement, path: tuple[str, ...], found: os.stat_result) -> Surveyed:
+    is_executable = bool(found.st_mode & stat.S_IXUSR)
+    has_other_mode = placement.executable not in {None, is_executable}
+    return Surveyed(placement, path, found.st_size, is_there=True, has_other_mode=has_other_mode)
 
 
 def _is_same(root: DestinationRoot, placement: Placement, path: Sequence[str], found: os.stat_result) -> bool:
