@@ -8,6 +8,7 @@ from store_kit import make_tree, save_tree
 
 from peertransfer.content.cid import Cid
 from peertransfer.content.locator import locator
+from peertransfer.errors import PeertransferError
 from peertransfer.membership.identity import peer_id_of_public_key, public_key_of_seed
 from peertransfer.net.peer_stream import PeerStream
 from peertransfer.policy.engine import Engine
@@ -210,6 +211,20 @@ async def take(asking, ask):
     """Make a request and return all parts of its answer."""
     async with asking.request(ask) as parts:
         return [part async for part in parts]
+
+
+async def outcome(asking, ask, after_first=None):
+    """Ask; return how many parts came, and of which kind the error was that ended the answer."""
+    count = 0
+    try:
+        async with asking.request(ask) as parts:
+            async for _ in parts:
+                count += 1
+                if count == 1 and after_first is not None:
+                    await after_first()
+    except PeertransferError as error:
+        return count, type(error)
+    return count, None
 
 
 def blocks_of(entry, count, first=0):

@@ -12,7 +12,6 @@ from peertransfer.errors import (
     ChangedError,
     EndedError,
     OutOfRangeError,
-    PeertransferError,
     RefusedError,
     StreamLostError,
 )
@@ -73,20 +72,6 @@ async def scene(tmp_path, files=FILES, policy=CLOSED, **options):
         cid, places = await provider.share(files, **options)
         yield Scene(provider, getter, cid, places, await provider.link(cid), nursery)
         nursery.cancel_scope.cancel()
-
-
-async def outcome(asking, ask, after_first=None):
-    """Ask; return how many parts came, and of which kind the error was that ended the answer."""
-    count = 0
-    try:
-        async with asking.request(ask) as parts:
-            async for _ in parts:
-                count += 1
-                if count == 1 and after_first is not None:
-                    await after_first()
-    except PeertransferError as error:
-        return count, type(error)
-    return count, None
 
 
 async def until(condition):
@@ -248,7 +233,7 @@ async def test_names_without_content_are_granted_and_their_octets_refused(tmp_pa
         async with one.ask() as asking:
             assert await kit.take(asking, kit.openings_of(0, 2))
             for request in (kit.have_of(0), kit.nodes_of(0), kit.blocks_of(0, 1)):
-                assert await outcome(asking, request) == (0, RefusedError)
+                assert await kit.outcome(asking, request) == (0, RefusedError)
         await one.until_over()
         assert "content" not in {row["view"] for row in await one.provider.rows()}
         (kept,) = await one.provider.ledger.refusals()
@@ -260,9 +245,9 @@ async def test_how_long_a_hidden_file_is_can_not_be_probed(tmp_path, ask):
     policy = CLOSED + hides('hide.openings = ["*"]', 'hide.content = ["*"]', items='items = ["path:big"]')
     async with scene(tmp_path, policy=policy) as one, one.ask() as asking:
         for place in range(1, 5):
-            assert await outcome(asking, ask(one.places["big"], place)) == (0, RefusedError)
-        assert await outcome(asking, ask(2, 1)) == (0, OutOfRangeError)
-        assert await outcome(asking, ask(one.places["small"], 1)) == (0, OutOfRangeError)
+            assert await kit.outcome(asking, ask(one.places["big"], place)) == (0, RefusedError)
+        assert await kit.outcome(asking, ask(2, 1)) == (0, OutOfRangeError)
+        assert await kit.outcome(asking, ask(one.places["small"], 1)) == (0, OutOfRangeError)
 
 
 async def test_a_rule_that_comes_while_blocks_go_refuses_the_rest(tmp_path):
@@ -273,7 +258,7 @@ async def test_a_rule_that_comes_while_blocks_go_refuses_the_rest(tmp_path):
             one.provider.set_policy(NO_CONTENT)
 
         async with one.ask() as asking:
-            count, error = await outcome(asking, kit.blocks_of(0, 40), hide)
+            count, error = await kit.outcome(asking, kit.blocks_of(0, 40), hide)
             assert error is RefusedError
             assert 1 <= count < 6
             assert await kit.take(asking, kit.openings_of())
@@ -303,7 +288,7 @@ async def test_a_cancelled_request_ends_early_and_its_number_is_good_again(tmp_p
             await until(lambda: not asking._machine.outstanding_count)
             await trio.testing.wait_all_tasks_blocked(0.05)  # the last part has been dropped
             asking._machine._next_id = 1
-            assert await outcome(asking, kit.blocks_of(0, 3)) == (3, None)
+            assert await kit.outcome(asking, kit.blocks_of(0, 3)) == (3, None)
         await one.until_over()
         assert one.provider.served.octets_sent < 12 * MIB
 
@@ -312,7 +297,7 @@ async def test_a_getter_that_hangs_up_on_an_answer_is_no_fault_of_ours(tmp_path)
     async with scene(tmp_path, LONG) as one:
         one.wire.to_getter.window = MIB
         async with one.ask() as asking:
-            _, error = await outcome(asking, kit.blocks_of(0, 40), one.wire.getter_end.close_write)
+            _, error = await kit.outcome(asking, kit.blocks_of(0, 40), one.wire.getter_end.close_write)
         assert error is StreamLostError
         await one.until_over()
 
@@ -363,7 +348,7 @@ async def test_a_grant_that_ended_is_told_to_a_getter_that_asks_nothing(tmp_path
             await end(one, clock)
             with trio.fail_after(1):
                 await one.ended.wait()
-            assert await outcome(asking, kit.openings_of()) == (0, EndedError)
+            assert await kit.outcome(asking, kit.openings_of()) == (0, EndedError)
         assert one.wire.answered()[-1][0] == kit.ENDED
         (row,) = [row for row in await one.provider.rows() if row["view"] == "content"]
         assert (row["octets"], row["count"]) == (MIB, 1)
@@ -374,7 +359,7 @@ async def test_a_grant_that_ended_ends_the_answer_under_way(tmp_path, clock, end
     async with scene(tmp_path, LONG, expires_at=1000) as one:
         one.wire.to_getter.window = MIB
         async with one.ask() as asking:
-            count, error = await outcome(asking, kit.blocks_of(0, 40), lambda: end(one, clock))
+            count, error = await kit.outcome(asking, kit.blocks_of(0, 40), lambda: end(one, clock))
         await one.until_over()
         assert error is EndedError
         assert count < 6
@@ -415,7 +400,7 @@ async def test_a_link_that_ends_while_it_is_granted_is_ended(tmp_path, monkeypat
         async with one.ask() as asking:
             with trio.fail_after(1):
                 await one.ended.wait()
-            assert await outcome(asking, kit.openings_of()) == (0, EndedError)
+            assert await kit.outcome(asking, kit.openings_of()) == (0, EndedError)
 
 
 async def test_what_is_delivered_is_kept(tmp_path):
