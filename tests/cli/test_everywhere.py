@@ -127,8 +127,8 @@ def test_an_error_is_one_line_what_why_and_how_to_mend_it(cli, node):
 def test_with_json_the_error_is_an_object_too(cli, node):
     node.answers["status"] = StoreError("m", "h")
     outcome = cli("status", "--json")
-    assert outcome.document == {"error": {"code": "store", "message": "m", "hint": "h"}}
-    assert outcome.err.startswith("error: m")
+    assert outcome.document == {"error": {"code": "store", "message": "m", "hint": "h", "exit_code": 1}}
+    assert outcome.err == "error: m. h.\n"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from peertransfer.control.faults import error_of, fault_object
+from peertransfer.control.faults import error_of, fault_object, sentences
 from peertransfer.errors import ChangedError, PeertransferError, PolicyError
 
 
@@ -43,3 +43,24 @@ def test_further_facts_cross_with_the_error():
     error = ChangedError("one of two files changed")
     error.facts = {"not_given": [{"path": "a", "reason": "changed"}]}
     assert error_of(fault_object(error)).facts == error.facts
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        (
+            ("this is no multiaddr", "write it like /ip4/192.0.2.7/tcp/4001"),
+            "This is no multiaddr. Write it like /ip4/192.0.2.7/tcp/4001.",
+        ),
+        (
+            ("policy.toml:3: the word is not known", 'did you mean "items"?'),
+            'policy.toml:3: the word is not known. Did you mean "items"?',
+        ),
+        (('There is no "x."', ""), 'There is no "x."'),
+        (("what, then", "Stop it with: kill 7"), "What, then. Stop it with: kill 7"),
+        (("/home/x can't be read", "peertransfer ls"), "/home/x can't be read. peertransfer ls."),
+        (("no. 1", "See: peertransfer ls"), "no. 1. See: peertransfer ls"),
+    ],
+)
+def test_an_error_is_written_in_whole_sentences(parts, line):
+    assert sentences(*parts) == line

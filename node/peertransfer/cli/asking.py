@@ -193,14 +193,14 @@ def read_file(name: str, limit: int) -> str:
                 octets = file.read(limit + 1)
     except OSError as exc:
         raise SourceError(
-            f"{name} can't be read: {exc.strerror}", "Check its path and modes.", path=name
+            f"The file {name} can't be read: {exc.strerror}", "Check its path and modes.", path=name
         ) from exc
     if len(octets) > limit:
-        raise UsageError(f"{name} is over {limit} octets", "Is it the right file?")
+        raise UsageError(f"The file {name} is over {limit} octets", "Is it the right file?")
     try:
         return octets.decode()
     except UnicodeDecodeError as exc:
-        raise UsageError(f"{name} is not text in UTF-8", "Is it the right file?") from exc
+        raise UsageError(f"The file {name} is not text in UTF-8", "Is it the right file?") from exc
 
 
 def not_running(settings: Settings) -> HomeError:

@@ -12,7 +12,7 @@ import click
 
 from peertransfer.cli import get_commands, network_commands, node_commands, rule_commands, share_commands
 from peertransfer.cli.frame import Group, Settings
-from peertransfer.cli.output import note, show_document, show_error
+from peertransfer.cli.output import show_document, show_error
 from peertransfer.errors import HomeError, PeertransferError, UsageError
 
 if TYPE_CHECKING:
@@ -136,10 +136,8 @@ def _report_fault(kind: type[BaseException], error: BaseException, trace: Traceb
     place = (
         f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else "nowhere"
     )
-    message = f"Unexpected {kind.__name__} in {place}: {error}"
-    if _wants_json(sys.argv[1:]):
-        show_document({"error": {"code": "error", "message": message, "hint": REPORT}})
-    note(f"error: {message}. {REPORT}")
+    fault = PeertransferError(f"Unexpected {kind.__name__} in {place}: {error}", REPORT)
+    show_error(fault, as_json=_wants_json(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from peertransfer.content.names import display
+from peertransfer.control.faults import fault_object, sentences
 
 if TYPE_CHECKING:
     from peertransfer.errors import PeertransferError
@@ -50,14 +51,8 @@ def note(text: str) -> None:
 def show_error(error: PeertransferError, *, as_json: bool) -> None:
     """Write the one line of an error; for programs, the object too."""
     if as_json:
-        fault = {**error.facts, "code": error.code, "message": error.message, "hint": error.hint}
-        show_document({"error": fault})
+        show_document({"error": fault_object(error)})
     note(f"error: {sentences(error.message, error.hint)}")
-
-
-def sentences(*parts: str) -> str:
-    """Join parts into sentences: each ends in one stop, except after a command to type."""
-    return " ".join(_sentence(part.strip()) for part in parts if part.strip())
 
 
 def records(answer: Answer, key: str) -> list[Answer]:
@@ -93,15 +88,6 @@ def short(identifier: object) -> str:
 def joined(words: Sequence[str], last: str = "and") -> str:
     """Return ``a, b and c``."""
     return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _sentence(part: str) -> str:
-    return part if part[-1] in ".!?" or _ends_in_command(part) else f"{part}."
-
-
-def _ends_in_command(part: str) -> bool:
-    _, colon, command = part.rpartition(": ")
-    return bool(colon) and command.split(" ", 1)[0] in {"peertransfer", "chmod", "chown"}
 
 
 def _writable(line: str, encoding: str | None) -> str:

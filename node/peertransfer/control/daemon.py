@@ -21,7 +21,7 @@ import trio
 
 from peertransfer.control.application import Activity, Node, build_application
 from peertransfer.control.endpoint import Endpoint
-from peertransfer.control.faults import fault_line, fault_object
+from peertransfer.control.faults import fault_line, fault_object, sentences
 from peertransfer.control.homes import checked_home, make_socket_folder
 from peertransfer.control.listener import Listener
 from peertransfer.control.logs import LEVELS, HeldLog, clean, start_logging, where
@@ -113,8 +113,7 @@ def _tell_error(error: PeertransferError, options: DaemonOptions) -> None:
     elif options.error_json:
         _say({"error": fault_object(error)})
     if not options.is_ephemeral:
-        sentences = (one.rstrip(".") + "." for one in (error.message, error.hint) if one)
-        sys.stderr.write(f"error: {clean(' '.join(sentences))}\n")
+        sys.stderr.write(f"error: {clean(sentences(error.message, error.hint))}\n")
         sys.stderr.flush()
 
 

@@ -1,11 +1,12 @@
-"""How does an error cross the socket? As a JSON object, and back into the class that it was.
+"""How does an error cross the socket, and how is it written? As a JSON object, and back; as whole sentences.
 
-It does not decide what a person reads (``cli``) and never holds a traceback.
+It writes nothing itself (``cli``, ``daemon``) and never holds a traceback.
 Spec: CLI.md, "Everywhere" (exit codes, the error object).
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from peertransfer.errors import PeertransferError
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 4_096
 """Characters of a message or hint that are believed; ours are under 500."""
+_COMMANDS = frozenset({"peertransfer", "chmod", "chown", "kill"})
+"""What a hint can end in, to be typed as it stands: no full stop comes behind it."""
+_BEGINNING = re.compile(r"[a-z][a-z']*(?=[ ,:;])")
+"""A word of a sentence; a file's name or a command's is left as it is written."""
+_ENDED = re.compile(r"[.!?][\"')]?$")
 _KEYS = frozenset({"code", "message", "hint", "exit_code"})
 
 
@@ -40,6 +46,23 @@ def error_of(fault: Mapping[str, object]) -> PeertransferError:
     error = kind(_text(fault, "message") or "The node failed and gave no reason", _text(fault, "hint"))
     error.facts = {key: value for key, value in fault.items() if key not in _KEYS}
     return error
+
+
+def sentences(*parts: str) -> str:
+    """Join parts into sentences: each begins in upper case and ends in one stop, except after a command."""
+    return " ".join(_sentence(part.strip()) for part in parts if part.strip())
+
+
+def _sentence(part: str) -> str:
+    first = _BEGINNING.match(part)
+    if first is not None and first[0] not in _COMMANDS:
+        part = part[0].upper() + part[1:]
+    return part if _ENDED.search(part) or _ends_in_command(part) else f"{part}."
+
+
+def _ends_in_command(part: str) -> bool:
+    _, colon, command = part.rpartition(": ")
+    return bool(colon) and command.split(" ", 1)[0] in _COMMANDS
 
 
 def _text(fault: Mapping[str, object], key: str) -> str:
