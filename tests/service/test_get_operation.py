@@ -10,7 +10,7 @@ from store_kit import everything_below, octets_of
 from peertransfer.content.cid import HashFunction
 from peertransfer.content.link import Link
 from peertransfer.content.shape import CHUNK_SIZE
-from peertransfer.errors import IntegrityError
+from peertransfer.errors import ClashError, IntegrityError
 from peertransfer.exchange import events as e
 from peertransfer.exchange.provider import Provider
 from peertransfer.service.loading import load_share
@@ -129,3 +129,26 @@ async def test_leaving_a_request_early_cancels_it_and_the_stream_goes_on(tmp_pat
         assert share.title == "shared"
         assert cancelled == [first.request_id]
         assert (await giver.node.status())["octets_sent"] < 40 * CHUNK_SIZE
+
+
+async def test_the_same_get_twice_at_once_is_told_to_the_second(tmp_path):
+    ends = []
+
+    async def get(number):
+        try:
+            ends.append(await getter.get(answer["link"], tmp_path / "dest", giver))
+        except ClashError as error:
+            ends.append(error)
+
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        answer = await giver.share({"big": octets_of(30 * CHUNK_SIZE), "small": b"s"})
+        (tmp_path / "dest").mkdir()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(get, 1)
+            nursery.start_soon(get, 2)
+        clash, got = ends
+        assert "runs already" in clash.message
+        assert clash.exit_code == 1
+        assert got["octets_received"] == 30 * CHUNK_SIZE + 1
+        again = await getter.get(answer["link"], tmp_path / "dest", giver)
+        assert again["octets_reused"] == 30 * CHUNK_SIZE + 1

@@ -178,23 +178,13 @@ async def test_marked_leaves_are_read_back_before_they_are_believed(here):
     assert (here.path / "f").read_bytes() == FILE.octets
 
 
-async def test_a_clean_stop_can_be_trusted_without_reading_back(here, monkeypatch):
-    async with here.folder() as folder:
-        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
-        await file.write(FILE.leaves([0, 1]))
-    monkeypatch.setattr("peertransfer.store.partial.read_full", lambda *args: pytest.fail("read back"))
-    async with here.folder() as folder:
-        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid, is_trusted=True)
-        assert list(file.missing()) == [2, 3, 4, 5]
-
-
 async def test_what_the_journal_says_of_other_octets_is_not_believed(here):
     async with here.folder() as folder:
         file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
         await file.write(FILE.leaves([0]))
     other = file_to_send(octets_of(5 * CHUNK_SIZE + 9, seed=1))
     async with here.folder() as folder:
-        file = await folder.open_file(other.target("f"), other.leaf_cid, is_trusted=True)
+        file = await folder.open_file(other.target("f"), other.leaf_cid)
         assert list(file.missing()) == [0, 1, 2, 3, 4, 5]
 
 
@@ -405,3 +395,36 @@ async def test_writers_of_several_providers_do_not_hurt_each_other(here):
                 nursery.start_soon(file.write, LARGE.leaves([index]))
         await file.finish()
     assert (here.path / "f").read_bytes() == LARGE.octets
+
+
+async def test_a_folder_that_another_transfer_removes_meanwhile_is_made_again(here, monkeypatch):
+    mkdir = os.mkdir
+    removals = 3
+
+    def racing(name, *args, **kwargs):
+        nonlocal removals
+        if name == TRANSFER and removals:
+            removals -= 1
+            (here.path / PARTIAL_FOLDER).rmdir()
+        return mkdir(name, *args, **kwargs)
+
+    monkeypatch.setattr("os.mkdir", racing)
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        await file.write(FILE.leaves(range(6)))
+        await file.finish()
+    assert removals == 0
+    assert everything_below(here.path) == {"f": FILE.octets}
+
+
+async def test_a_folder_that_another_transfer_removed_at_the_end_is_no_error(here, monkeypatch):
+    rmdir = os.rmdir
+
+    def racing(name, *args, **kwargs):
+        rmdir(name, *args, **kwargs)
+        if name == f"{PARTIAL_FOLDER}/{TRANSFER}":
+            rmdir(here.path / PARTIAL_FOLDER)
+
+    async with here.folder():
+        monkeypatch.setattr("os.rmdir", racing)
+    assert everything_below(here.path) == {}

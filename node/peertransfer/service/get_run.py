@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from peertransfer.store.partial import PartialFolder
     from peertransfer.store.placing import DestinationRoot
     from peertransfer.store.transfers import ClashMode, StoredTransfer, TransferState
+
+
+Claim: TypeAlias = "tuple[str, Path, str]"
+"""Manifest CID, root and, of a share of one file, its name."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,8 @@ class Run:
     """Of what the person chose, the entries that can be fetched."""
     hidden: tuple[NotGiven, ...] = ()
     """Of what the person chose, the files whose content was not opened for us."""
+    claim: Claim | None = None
+    """What no other run may do at the same time."""
     is_titled: bool = False
     """The last name of the root is the share's title: no link is followed there."""
     root: DestinationRoot | None = None

@@ -19,6 +19,7 @@ from peertransfer.content.names import check_segment, display
 from peertransfer.errors import (
     CancelledTransferError,
     ChangedError,
+    ClashError,
     NotFoundError,
     PeertransferError,
     UsageError,
@@ -34,7 +35,7 @@ from peertransfer.service.get_report import (
     report,
     result_of,
 )
-from peertransfer.service.get_run import Run
+from peertransfer.service.get_run import Claim, Run
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.landing import Landing, adjust
 from peertransfer.service.not_given import NotGiven, refusal_of
@@ -64,6 +65,7 @@ class Getting:
         self._bans = Bans(database)
         self._transfers = Transfers(database)
         self._running: dict[str, Run] = {}
+        self._claims: set[Claim] = set()
         self._received = 0
 
     @property
@@ -164,6 +166,7 @@ class Getting:
         folder = root_path if run.places else root_path.parent
         if not folder.is_dir():
             raise UsageError(f"There is no folder {folder}", "Make it first, or choose another place.")
+        self._claim(run, root_path)
         run.transfer = await self._begin(run, share, root_path, addrs)
         self._running[run.transfer.transfer_id] = run
         run.root = await trio.to_thread.run_sync(_open_root, root_path, run.is_titled)
@@ -207,13 +210,29 @@ class Getting:
         known = await self._transfers.list()
         return any((one.dest, one.title, one.name) == (dest, title, "") for one in known)
 
+    def _claim(self, run: Run, root_path: Path) -> None:
+        """Keep others from doing the same at the same time.
+
+        Raises:
+            ClashError: another run does it already.
+        """
+        claim = (str(run.link.manifest_cid), root_path, "/".join(run.places))
+        if claim in self._claims:
+            raise ClashError(
+                f"The same transfer to {root_path.joinpath(*run.places)} runs already",
+                "Wait for it, or look at it with: peertransfer transfers",
+                path=str(root_path.joinpath(*run.places)),
+            )
+        self._claims.add(claim)
+        run.claim = claim
+
     async def _begin(
         self, run: Run, share: RemoteShare, root_path: Path, addrs: Sequence[str]
     ) -> StoredTransfer:
         cid = str(run.link.manifest_cid)
         name = "/".join(run.places)
         known = await self._transfers.find_unfinished(cid, root_path, name)
-        if known is not None and known.transfer_id not in self._running:
+        if known is not None:
             await self._transfers.set_link(known.transfer_id, run.link.secret, addrs, run.size)
             await self._transfers.set_state(known.transfer_id, "running", wall_clock())
             return known
@@ -245,6 +264,8 @@ class Getting:
         finally:
             if run.root is not None:
                 run.root.close()
+            if run.claim is not None:
+                self._claims.remove(run.claim)
             if run.transfer is not None:
                 self._running.pop(run.transfer.transfer_id, None)
                 received = run.landing.octets_received if run.landing else 0

@@ -13,6 +13,7 @@ knows what is on the disk, so nothing more is said about the transfer until it i
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -42,6 +43,9 @@ MAX_UNSYNCED = 8 << 20
 """Octets of a transfer that a crash may cost."""
 SYNC_SECONDS = 2.0
 """After which the next leaf has what was written before it synced: a slow line loses seconds, not minutes."""
+
+MAX_TRIES = 100
+"""Times that a transfer's folder is made while others remove the one above."""
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -81,25 +85,18 @@ class PartialFolder:
         self._files: dict[int, PartialFile] = {}
         self._has_failed = False
         with disk_errors(str(root.path / PARTIAL_FOLDER)):
-            above = _own_folder(root.fd, PARTIAL_FOLDER)
-            try:
-                self.fd = _own_folder(above, transfer_id)
-            finally:
-                os.close(above)
+            self.fd = _own_folders(root.fd, transfer_id)
 
-    async def open_file(
-        self, target: Target, leaf_cid: Callable[[int], Cid], *, is_trusted: bool = False
-    ) -> PartialFile:
+    async def open_file(self, target: Target, leaf_cid: Callable[[int], Cid]) -> PartialFile:
         """Begin a file, or go on with it.
 
         Args:
             target: the file.
             leaf_cid: CID of each leaf, from a verified DAG.
-            is_trusted: the last run stopped cleanly, so that marked leaves need not be read back.
         """
         progress = await self.transfers.entry_progress(self.transfer_id, target.entry)
         file = PartialFile(self, target, leaf_cid)
-        await trio.to_thread.run_sync(file.prepare, progress, is_trusted)
+        await trio.to_thread.run_sync(file.prepare, progress)
         self._files[target.entry] = file
         return file
 
@@ -274,7 +271,7 @@ class PartialFile:
 
     # --- on a worker thread ------------------------------------------------------------------------
 
-    def prepare(self, progress: EntryProgress | None, is_trusted: bool) -> None:
+    def prepare(self, progress: EntryProgress | None) -> None:
         """Open the file and find out which leaves are in it (blocking)."""
         with disk_errors(self._where):
             self._fd = os.open(self._name, _FILE_FLAGS, 0o666, dir_fd=self._folder.fd)
@@ -284,7 +281,7 @@ class PartialFile:
                 os.ftruncate(self._fd, 0)
                 return
             for index in range(known.count):
-                if index in known and (is_trusted or self._is_leaf_good(index)):
+                if index in known and self._is_leaf_good(index):
                     self._synced.add(index)
 
     def sync_octets(self) -> None:
@@ -340,6 +337,18 @@ class PartialFile:
         root.sync_folder(target.path[:-1])
 
 
+def _own_folders(root: int, transfer_id: str) -> int:
+    """Make a transfer's folder and open it; another transfer that ends may remove the one above meanwhile."""
+    for _ in range(MAX_TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            above = _own_folder(root, PARTIAL_FOLDER)
+            try:
+                return _own_folder(above, transfer_id)
+            finally:
+                os.close(above)
+    raise StoreError(f"Something removes the folder {PARTIAL_FOLDER} at the destination all the time")
+
+
 def _own_folder(above: int, name: str) -> int:
     try:
         os.mkdir(name, 0o700, dir_fd=above)
@@ -362,7 +371,8 @@ def _remove_folders(root: int, transfer_id: str) -> None:
     try:
         os.rmdir(PARTIAL_FOLDER, dir_fd=root)
     except OSError as exc:
-        if exc.errno not in {errno.ENOTEMPTY, errno.EEXIST}:  # another transfer's is there
+        # Another transfer's is there, or another transfer that ended was first.
+        if exc.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
             raise
 
 
