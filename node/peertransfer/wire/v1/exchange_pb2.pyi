@@ -35,7 +35,7 @@ class _RefusalCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefusalCo
     REFUSAL_CODE_CHANGED: _RefusalCode.ValueType  # 2
     """The file changed since it was shared."""
     REFUSAL_CODE_BUSY: _RefusalCode.ValueType  # 3
-    """Too many requests outstanding; ask again later."""
+    """The provider has too much to do; ask again later. One request too many is a breach, and never this."""
     REFUSAL_CODE_UNSUPPORTED: _RefusalCode.ValueType  # 4
     """This kind of request is unknown to the receiver."""
     REFUSAL_CODE_OUT_OF_RANGE: _RefusalCode.ValueType  # 5
@@ -51,7 +51,7 @@ REFUSAL_CODE_REFUSED: RefusalCode.ValueType  # 1
 REFUSAL_CODE_CHANGED: RefusalCode.ValueType  # 2
 """The file changed since it was shared."""
 REFUSAL_CODE_BUSY: RefusalCode.ValueType  # 3
-"""Too many requests outstanding; ask again later."""
+"""The provider has too much to do; ask again later. One request too many is a breach, and never this."""
 REFUSAL_CODE_UNSUPPORTED: RefusalCode.ValueType  # 4
 """This kind of request is unknown to the receiver."""
 REFUSAL_CODE_OUT_OF_RANGE: RefusalCode.ValueType  # 5
@@ -621,7 +621,7 @@ Global___Have: _TypeAlias = Have  # noqa: Y015
 
 @_typing.final
 class Cancel(_message.Message):
-    """Getter: forget this request; the provider ends it with a last Blocks or Openings. View: want."""
+    """Getter: forget this request; its answer ends as soon as it can, by a last part or a Refusal. View: want."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
