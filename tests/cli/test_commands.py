@@ -196,6 +196,7 @@ def test_an_empty_catalogue_and_a_denied_one_look_the_same_and_exit_0(cli, node)
         (("policy", "show"), ("policy_show", {})),
         (("policy", "reload"), ("policy_reload", {})),
         (("privacy", "ledger", "--peer", PEER), ("ledger", {"peer": PEER})),
+        (("privacy", "ledger", "--refusals"), ("ledger", {"refusals": True})),
         (("network", "create", "clinic"), ("network_create", {"name": "clinic", "use_psk": True})),
         (("network", "create", "n", "--no-psk"), ("network_create", {"name": "n", "use_psk": False})),
         (("network", "list"), ("network_list", {})),
@@ -329,6 +330,53 @@ def test_doctor_fails_where_a_check_does(cli, node):
     assert outcome.out == "BAD  disk: full\n     mend: free some\n"
 
 
+def test_network_show_tells_host_bootstrap_and_when_in_words(cli, node):
+    node.answers["network_show"] = {
+        "network_id": "n1",
+        "name": "clinic",
+        "kind": "own",
+        "has_psk": True,
+        "created_at": 1_795_602_132,
+        "peer_id": PEER,
+        "listen_addrs": ["/ip4/192.0.2.7/tcp/4001"],
+        "bootstrap": [],
+    }
+    out = cli("network", "show", "n1").out
+    for word in ("clinic", "n1", "made here", "pre-shared key", "2026-11-", PEER, "/ip4/192.0.2.7/tcp/4001"):
+        assert word in out
+    assert "True" not in out
+    assert "1795602132" not in out
+    assert "bootstrap peers:\n  none\n" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--peer", "nonsense"), "12D3Koo"),
+        (("--item", "nonsense"), ""),
+        (("--peer", PEER, "--item", "x"), ""),
+    ],
+)
+def test_a_ledger_filter_that_names_nothing_is_exit_2_and_asks_nobody(cli, node, words, hint):
+    outcome = cli("privacy", "ledger", *words)
+    assert outcome.code == 2
+    assert hint in outcome.err
+    assert node.calls == []
+
+
+@pytest.mark.parametrize(("seen", "words"), [(0, "no peer of it"), (1, "1 peer of it"), (3, "3 peers of it")])
+def test_joining_says_how_many_peers_are_connected_and_not_who_they_are(cli, node, seen, words):
+    node.answers["network_join_invite"] = {"name": "clinic", "members_seen": seen, "seconds": 2}
+    out = cli("network", "join", an_invite(1 << 40)).out
+    assert f"{words} connected" in out
+    assert "member" not in out
+
+
+def test_peers_are_listed_by_the_name_of_their_network(cli, node):
+    node.answers["peers"] = {"peers": [{"peer_id": PEER, "network_id": "x" * 50, "network": "clinic"}]}
+    assert "…gYhRmLJt  clinic" in cli("peers").out
+
+
 def test_export_psk_prints_the_key_and_nothing_else(cli, node):
     node.answers["network_export_psk"] = {"psk": "/key/swarm/psk/1.0.0/\n/base16/\nff\n"}
     assert cli("network", "export-psk", "n1").out == "/key/swarm/psk/1.0.0/\n/base16/\nff\n"
@@ -375,6 +423,17 @@ def test_tables_fit_eighty_columns(cli, node):
     assert "…gYhRmLJt  openings  …bbbbbbbb" in shown
     assert shown.endswith(" 7")
     assert "…gYhRmLJt " in cli("peers").out
+
+
+def test_what_was_asked_in_vain_is_a_list_of_its_own(cli, node):
+    node.answers["ledger"] = {"refusals": []}
+    assert cli("privacy", "ledger", "--refusals").out == "Nobody was refused anything.\n"
+    refusal = {"last_at": 1, "network_id": "open", "peer_id": PEER, "view": "grant", "item": "", "count": 3}
+    node.answers["ledger"] = {"refusals": [refusal]}
+    shown = cli("privacy", "ledger", "--refusals").out.splitlines()
+    assert shown[0].split() == ["LAST", "WHO", "VIEW", "ITEM", "N"]
+    assert shown[1].split()[-4:] == ["…gYhRmLJt", "grant", "-", "3"]
+    assert cli("--json", "privacy", "ledger", "--refusals").document == node.answers["ledger"]
 
 
 def test_transfers_say_how_much_there_is_and_do_not_guess(cli, node):

@@ -136,9 +136,22 @@ async def test_rows_are_kept_for_400_days(ledger):
 async def test_refusals_are_counted_by_day_and_kept_for_30(ledger):
     for now in (100, 200, 86400 * 2):
         await ledger.refused(peer_id="peer1", view="grant", item="", now=now, network_id="net")
-    assert [(each.last_at, each.count) for each in await ledger.refusals()] == [(200, 2), (86400 * 2, 1)]
+    assert [(each["last_at"], each["count"]) for each in await ledger.refusals()] == [
+        (200, 2),
+        (86400 * 2, 1),
+    ]
     assert await ledger.expire(86400 * 30 + 201) == 1
-    assert [each.last_at for each in await ledger.refusals()] == [86400 * 2]
+    assert [each["last_at"] for each in await ledger.refusals()] == [86400 * 2]
+
+
+async def test_refusals_are_found_by_peer_item_and_time(ledger):
+    for peer, item, now in (("peer1", "cid1", 100), ("peer2", "cid1", 200), ("peer2", "", 300)):
+        await ledger.refused(peer_id=peer, view="grant", item=item, now=now, network_id="net")
+    assert await ledger.refusals(peer="peer1") == [
+        {"last_at": 100, "network_id": "net", "peer_id": "peer1", "view": "grant", "item": "cid1", "count": 1}
+    ]
+    assert len(await ledger.refusals(item="cid1")) == 2
+    assert len(await ledger.refusals(peer="peer2", since=250)) == 1
 
 
 async def test_minted_peers_cannot_fill_the_disk_by_being_refused(ledger, monkeypatch):
@@ -147,4 +160,4 @@ async def test_minted_peers_cannot_fill_the_disk_by_being_refused(ledger, monkey
     for number in range(5):
         await ledger.refused(peer_id=f"peer{number}", view="grant", item="", now=number)
     assert await ledger.expire(10) == 2
-    assert [each.peer_id for each in await ledger.refusals()] == ["peer2", "peer3", "peer4"]
+    assert [each["peer_id"] for each in await ledger.refusals()] == ["peer2", "peer3", "peer4"]

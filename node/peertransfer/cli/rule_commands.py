@@ -14,7 +14,7 @@ from peertransfer.cli.spans import moment_text, parse_moment
 from peertransfer.cli.tables import show_facts, show_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @click.group(cls=Group)
@@ -114,15 +114,27 @@ def privacy_consent(settings: Settings) -> None:
 @click.option("--peer", metavar="PEER", help="Only what this peer learned.")
 @click.option("--item", metavar="CID", help="Only what was learned about this share.")
 @click.option("--since", metavar="WHEN", help="Only from then on: 12h, 7d, or a date.")
+@click.option("--refusals", is_flag=True, help="What was asked in vain, day by day, instead.")
 @click.pass_obj
-def privacy_ledger(settings: Settings, peer: str | None, item: str | None, since: str | None) -> None:
+def privacy_ledger(
+    settings: Settings, peer: str | None, item: str | None, since: str | None, refusals: bool
+) -> None:
     """Show who learned what, when, and by which rule."""
+    from peertransfer.control import inputs
+
+    peer = inputs.check_peer(peer) if peer else None
+    item = inputs.check_cid(item) if item else None
     moment = parse_moment(since, int(time.time())) if since else None
-    answer = asking.answer(settings, "ledger", peer=peer, item=item, since=moment)
+    answer = asking.answer(settings, "ledger", peer=peer, item=item, since=moment, refusals=refusals or None)
     if settings.as_json:
         show_document(answer)
-        return
-    found = records(answer, "entries")
+    elif refusals:
+        _show_refusals(records(answer, "refusals"))
+    else:
+        _show_entries(records(answer, "entries"))
+
+
+def _show_entries(found: Sequence[Mapping[str, object]]) -> None:
     if not found:
         say("Nobody has learned anything.")
         return
@@ -131,6 +143,26 @@ def privacy_ledger(settings: Settings, peer: str | None, item: str | None, since
         [_row(one) for one in found],
         right=("N",),
         loose=("FIELDS", "RULE"),
+    )
+
+
+def _show_refusals(found: Sequence[Mapping[str, object]]) -> None:
+    if not found:
+        say("Nobody was refused anything.")
+        return
+    show_table(
+        ("LAST", "WHO", "VIEW", "ITEM", "N"),
+        [
+            (
+                moment_text(number(one, "last_at"))[5:],
+                short(one.get("peer_id")),
+                text(one, "view"),
+                short(one.get("item")) or "-",
+                text(one, "count"),
+            )
+            for one in found
+        ],
+        right=("N",),
     )
 
 

@@ -92,7 +92,7 @@ _ALL = (
     Command("policy_show"),
     Command("policy_check", {"text": Kind.LONG_TEXT, "file": _TEXT}),
     Command("policy_reload"),
-    Command("ledger", {}, {"peer": _TEXT, "item": _TEXT, "since": _NUMBER}),
+    Command("ledger", {}, {"peer": _TEXT, "item": _TEXT, "since": _NUMBER, "refusals": _FLAG}),
     Command("network_create", {"name": _TEXT}, {"contact": _TEXT, "use_psk": _FLAG}),
     Command("network_list"),
     Command("network_show", {"network": _TEXT}),

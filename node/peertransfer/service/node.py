@@ -14,7 +14,6 @@ import trio
 
 from peertransfer.content.link import SCHEME
 from peertransfer.errors import NotFoundError, UsageError
-from peertransfer.membership.network import OPEN
 from peertransfer.policy.describe import describe
 from peertransfer.policy.engine import Engine
 from peertransfer.policy.parse import parse_policy, parse_policy_octets
@@ -25,6 +24,7 @@ from peertransfer.service.getting import Getting
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.hosts import Hosts
 from peertransfer.service.joining import join
+from peertransfer.service.ledger_report import told
 from peertransfer.service.listing import Listing
 from peertransfer.service.networks import (
     describe_network,
@@ -32,6 +32,7 @@ from peertransfer.service.networks import (
     network_of_invite,
     network_of_psk,
     new_network,
+    pick_network,
     swarm_key_text,
 )
 from peertransfer.service.served_shares import ServedShares
@@ -152,6 +153,7 @@ class Node:
                 {
                     "peer_id": one.peer_id,
                     "network_id": running.network.network_id,
+                    "network": running.network.name,
                     "direction": one.direction,
                     "connected_at": one.connected_at,
                     "octets_sent": one.octets_sent,
@@ -245,10 +247,14 @@ class Node:
         return {"reloaded": True, "rules": len(self._policy.engine.policy.rules)}
 
     async def ledger(
-        self, peer: str | None = None, item: str | None = None, since: int | None = None
+        self,
+        peer: str | None = None,
+        item: str | None = None,
+        since: int | None = None,
+        refusals: bool | None = None,
     ) -> Answer:
-        """Tell who learned what."""
-        return {"entries": await self._ledger.entries(peer=peer, item=item, since=since)}
+        """Tell who learned what, or what was asked in vain."""
+        return await told(self._ledger, peer, item, since, refusals)
 
     def _load_engine(self) -> Engine:
         path = self._home.policy_path
@@ -277,8 +283,10 @@ class Node:
         return {"networks": [describe_network(one) for one in await self._networks.list()]}
 
     async def network_show(self, network: str) -> Answer:
-        """Tell about one network."""
-        return describe_network(await self._network(network))
+        """Tell about one network, and its host."""
+        found = await self._network(network)
+        running = self._hosts.running.get(found.network_id)
+        return {**describe_network(found), **(running.runtime.describe() if running is not None else {})}
 
     async def network_invite(self, network: str, expires_seconds: int | None = None) -> Answer:
         """Issue an invite into a network of which this node is the authority."""
@@ -313,10 +321,4 @@ class Node:
         return {"network_id": network.network_id, "name": network.name}
 
     async def _network(self, ref: str) -> StoredNetwork:
-        found = [
-            one for one in await self._networks.list() if ref in {one.network_id, one.name} and ref != OPEN
-        ]
-        if len(found) != 1:
-            why = "is the name of several networks" if found else "is none of this node's networks"
-            raise NotFoundError(f"{ref!r} {why}", "See: peertransfer network list")
-        return found[0]
+        return pick_network(await self._networks.list(), ref)

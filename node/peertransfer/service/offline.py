@@ -15,7 +15,8 @@ from peertransfer.policy.describe import describe
 from peertransfer.policy.parse import parse_policy, parse_policy_octets
 from peertransfer.service.doctor import check, examine_absence, examine_home, examine_ports
 from peertransfer.service.get_report import described_transfer
-from peertransfer.service.networks import describe_network, swarm_key_text
+from peertransfer.service.ledger_report import told
+from peertransfer.service.networks import describe_network, pick_network, swarm_key_text
 from peertransfer.service.sharing import described_link, described_own_shares
 from peertransfer.store.database import Database
 from peertransfer.store.home import Home, open_home
@@ -28,6 +29,8 @@ from peertransfer.store.transfers import Transfers
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
+
+    from peertransfer.store.networks import StoredNetwork
 
 Answer = dict[str, object]
 T = TypeVar("T")
@@ -46,14 +49,14 @@ def _with_database_of(home: Home, work: Callable[[Database], Awaitable[T]]) -> T
 
 
 def ledger(
-    home_path: Path, peer: str | None = None, item: str | None = None, since: int | None = None
+    home_path: Path,
+    peer: str | None = None,
+    item: str | None = None,
+    since: int | None = None,
+    refusals: bool | None = None,
 ) -> Answer:
-    """Tell who learned what."""
-    return _with_database(home_path, lambda database: _ledger(database, peer, item, since))
-
-
-async def _ledger(database: Database, peer: str | None, item: str | None, since: int | None) -> Answer:
-    return {"entries": await Ledger(database).entries(peer=peer, item=item, since=since)}
+    """Tell who learned what, or what was asked in vain."""
+    return _with_database(home_path, lambda database: told(Ledger(database), peer, item, since, refusals))
 
 
 def policy_show(home_path: Path) -> Answer:
@@ -94,12 +97,16 @@ async def _ls(database: Database) -> Answer:
 
 def identities(home_path: Path) -> Answer:
     """Tell which peer ID this node has in each network."""
+    return {"identities": _identities(home_path)}
+
+
+def _identities(home_path: Path) -> list[Answer]:
     home = open_home(home_path)
-    found = []
+    found: list[Answer] = []
     for path in sorted(home.keys_path.glob("*.key")):
         peer_id = peer_id_of_public_key(public_key_of_seed(path.read_bytes()))
         found.append({"network_id": path.stem, "name": path.stem, "peer_id": peer_id})
-    return {"identities": found}
+    return found
 
 
 def network_list(home_path: Path) -> Answer:
@@ -111,16 +118,24 @@ async def _network_list(database: Database) -> Answer:
     return {"networks": [describe_network(one) for one in await Networks(database).list()]}
 
 
+def network_show(home_path: Path, network: str) -> Answer:
+    """Tell about one network."""
+    found = _with_database(home_path, lambda database: _network(database, network))
+    own = next((one for one in _identities(home_path) if one["network_id"] == found.network_id), {})
+    return {**own, **describe_network(found)}
+
+
+async def _network(database: Database, ref: str) -> StoredNetwork:
+    return pick_network(await Networks(database).list(), ref)
+
+
 def network_export_psk(home_path: Path, network: str) -> Answer:
     """Return the standard ``swarm.key`` text."""
     return _with_database(home_path, lambda database: _export_psk(database, network))
 
 
 async def _export_psk(database: Database, ref: str) -> Answer:
-    found = [one for one in await Networks(database).list() if ref in {one.network_id, one.name}]
-    if len(found) != 1:
-        raise NotFoundError(f"{ref!r} is none of this node's networks", "See: peertransfer network list")
-    return {"psk": swarm_key_text(found[0])}
+    return {"psk": swarm_key_text(pick_network(await Networks(database).list(), ref))}
 
 
 def doctor(home_path: Path) -> Answer:

@@ -96,15 +96,17 @@ class Ledger:
         found = await self._database.read(lambda connection: _find(connection, peer, item, since))
         return [{**asdict(entry), "fields": list(entry.fields)} for entry in found]
 
-    async def refusals(self) -> list[RefusalEntry]:
-        """Return what was asked in vain, oldest first."""
-        statement = "SELECT last_at, network_id, peer_id, view, item, count FROM refusals ORDER BY last_at"
-        return await self._database.read(
-            lambda connection: [
-                RefusalEntry(number(at), text(network), text(peer), text(view), text(item), number(count))
-                for at, network, peer, view, item, count in rows(connection, statement)
-            ]
+    async def refusals(
+        self, *, peer: str | None = None, item: str | None = None, since: int | None = None
+    ) -> list[dict[str, object]]:
+        """Return what was asked in vain and matches all that is given, oldest first; a row for each day."""
+        where, values = _asked(peer, item, since)
+        statement = f"""SELECT last_at, network_id, peer_id, view, item, count FROM refusals
+            WHERE {where} ORDER BY last_at"""  # noqa: S608 - constants
+        found = await self._database.read(
+            lambda connection: list(map(_refusal, rows(connection, statement, values)))
         )
+        return [asdict(entry) for entry in found]
 
     async def expire(self, now: int) -> int:
         """Forget what is older than the retention; return how many rows went."""
@@ -133,11 +135,28 @@ def _book(connection: Connection, records: Sequence[DisclosureRecord], octets: i
 
 
 def _find(connection: Connection, peer: str | None, item: str | None, since: int | None) -> list[LedgerEntry]:
+    where, values = _asked(peer, item, since)
+    statement = f"SELECT {_COLUMNS} FROM disclosures WHERE {where} ORDER BY at, disclosure_id"  # noqa: S608 - constants
+    return [_entry(row) for row in rows(connection, statement, values)]
+
+
+def _asked(peer: str | None, item: str | None, since: int | None) -> tuple[str, list[str | int]]:
     asked = (("peer_id = ?", peer), ("item = ?", item), ("last_at >= ?", since))
     wanted = [(condition, value) for condition, value in asked if value is not None]
     where = " AND ".join(condition for condition, _ in wanted) or "TRUE"
-    statement = f"SELECT {_COLUMNS} FROM disclosures WHERE {where} ORDER BY at, disclosure_id"  # noqa: S608 - constants
-    return [_entry(row) for row in rows(connection, statement, [value for _, value in wanted])]
+    return where, [value for _, value in wanted]
+
+
+def _refusal(row: Row) -> RefusalEntry:
+    at, network_id, peer_id, view, item, count = row
+    return RefusalEntry(
+        last_at=number(at),
+        network_id=text(network_id),
+        peer_id=text(peer_id),
+        view=text(view),
+        item=text(item),
+        count=number(count),
+    )
 
 
 def _entry(row: Row) -> LedgerEntry:
