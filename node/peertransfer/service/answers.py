@@ -140,11 +140,11 @@ class Answers:
         for batch in self._batches(places, nodes=nodes):
             sent += len(batch)
             blocks = await self._share.blocks(batch, nodes=nodes)
+            if not self._may_go_on():
+                return RefusalCode.ENDED
             content = await self._granted.content({entry for entry, _ in batch})
             if content is None:
                 return RefusalCode.REFUSED
-            if not self._may_go_on():
-                return RefusalCode.ENDED
             is_last = sent == len(places) or request_id in self._cancelled
             triples = [(entry, index, block) for (entry, index), block in zip(batch, blocks, strict=True)]
             frame = self._machine.send_blocks(content, request_id, triples, last=is_last)
@@ -183,8 +183,6 @@ class Answers:
         content = await self._granted.content({entry})
         if content is None:
             return RefusalCode.REFUSED
-        if not self._may_go_on():
-            return RefusalCode.ENDED
         count = self._share.leaf_count(entry)
         await self._stream.send(self._machine.send_have(content, request_id, count))
         return None
