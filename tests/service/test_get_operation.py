@@ -14,6 +14,7 @@ from peertransfer.errors import ClashError, IntegrityError
 from peertransfer.exchange import events as e
 from peertransfer.exchange.provider import Provider
 from peertransfer.service.loading import load_share
+from peertransfer.store.partial import PartialFolder
 from peertransfer.wire.messages import EntryRanges, Range
 
 FILES = {"big": octets_of(5 * CHUNK_SIZE), "small": b"x" * 100}
@@ -152,3 +153,36 @@ async def test_the_same_get_twice_at_once_is_told_to_the_second(tmp_path):
         assert got["octets_received"] == 30 * CHUNK_SIZE + 1
         again = await getter.get(answer["link"], tmp_path / "dest", giver)
         assert again["octets_reused"] == 30 * CHUNK_SIZE + 1
+
+
+async def test_of_a_file_that_is_replaced_only_the_leaves_that_differ_are_fetched(tmp_path):
+    old = octets_of(6 * CHUNK_SIZE + 100)
+    new = old[: CHUNK_SIZE + 5] + b"edited" + old[CHUNK_SIZE + 11 :] + b"and longer"
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        first = await giver.share({"big": old, "same": b"same"})
+        await getter.get(first["link"], tmp_path / "dest", giver)
+        second = await giver.share({"big": new, "same": b"same"})
+        with pytest.raises(ClashError, match="differs") as caught:
+            await getter.get(second["link"], tmp_path / "dest", giver)
+        assert "only what differs" in caught.value.hint
+        assert (tmp_path / "dest" / "big").read_bytes() == old
+        got = await getter.get(second["link"], tmp_path / "dest", giver, overwrite=True)
+    assert (tmp_path / "dest" / "big").read_bytes() == new
+    assert got["octets_received"] == CHUNK_SIZE + 110
+    assert got["octets_reused"] == 5 * CHUNK_SIZE + 4
+
+
+async def test_reading_back_what_is_here_may_take_longer_than_an_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr("peertransfer.service.fetching.ANSWER_SECONDS", 2)
+    open_file = PartialFolder.open_file
+
+    async def slow(*args):
+        await trio.sleep(2.5)
+        return await open_file(*args)
+
+    monkeypatch.setattr(PartialFolder, "open_file", slow)
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        answer = await giver.share(FILES)
+        with trio.fail_after(8):
+            await getter.get(answer["link"], tmp_path / "dest", giver)
+    assert (tmp_path / "dest" / "big").read_bytes() == FILES["big"]

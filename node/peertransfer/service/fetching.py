@@ -123,8 +123,7 @@ class Fetching:
                 continue
             is_done = False
             try:
-                with trio.fail_after(ANSWER_SECONDS):
-                    await self._carry_out(asking, job)
+                await self._carry_out(asking, job)
                 for target in self._queue.done(job):
                     if not isinstance(job, SmallJob):
                         await self._writer.finish(target)
@@ -157,11 +156,16 @@ class Fetching:
     async def _carry_out(self, asking: Asking, job: Job) -> None:
         match job:
             case SmallJob(targets):
-                await self._fetch_small(asking, targets)
+                with trio.fail_after(ANSWER_SECONDS):
+                    await self._fetch_small(asking, targets)
             case NodesJob(target):
-                await self._fetch_nodes(asking, target)
+                with trio.fail_after(ANSWER_SECONDS):
+                    await fetch_nodes(asking, target)
+                # Reading back what is here already takes as long as it takes.
+                self._queue.opened(target, await self._writer.open(target))
             case LeavesJob(target, indices):
-                await self._fetch_leaves(asking, target, indices)
+                with trio.fail_after(ANSWER_SECONDS):
+                    await self._fetch_leaves(asking, target, indices)
 
     async def _fetch_small(self, asking: Asking, targets: Sequence[Target]) -> None:
         waiting = list(targets)
@@ -179,10 +183,6 @@ class Fetching:
                     target.left = 0
         if waiting:
             raise RemoteProtocolError("the provider left out files that were asked for", peer=asking.peer_id)
-
-    async def _fetch_nodes(self, asking: Asking, target: Target) -> None:
-        await fetch_nodes(asking, target)
-        self._queue.opened(target, await self._writer.open(target))
 
     async def _fetch_leaves(self, asking: Asking, target: Target, indices: Sequence[int]) -> None:
         waiting = list(indices)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from peertransfer.store import partial
+from peertransfer.store.seeding import seed
 from peertransfer.store.small_files import SmallFileBatch
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Landing:
         assert shape is not None
         file = await self._folder.open_file(self._target(target, shape.size), target.verifier.leaf_cid)
         self._files[target.entry.index] = file
+        place = self._places[target.entry.index]
+        if place.overwrites:
+            await seed(file, self._folder.root, place.path, target.verifier.leaf_cid)
         missing = list(file.missing())
         if target.entry.index not in self._seen:
             self._seen.add(target.entry.index)

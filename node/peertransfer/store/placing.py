@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PARTIAL_FOLDER = ".peertransfer-partial"
 """Where unfinished files are, below the root; no received name may be like it."""
 MAX_OTHER_NAMES = 1000
-CLASH_HINT = "Move it away, or choose --overwrite or --rename."
+CLASH_HINT = "Move it away, or choose --overwrite (which fetches only what differs) or --rename."
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 PROBE = f"{PARTIAL_FOLDER}-\u00e9"
