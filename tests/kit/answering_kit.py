@@ -3,12 +3,13 @@
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
+import pytest
 import trio
-from store_kit import make_tree, save_tree
+from store_kit import make_tree, octets_of, save_tree
 
 from peertransfer.content.cid import Cid
 from peertransfer.content.locator import locator
-from peertransfer.errors import PeertransferError
+from peertransfer.errors import PeertransferError, RefusedError
 from peertransfer.membership.identity import peer_id_of_public_key, public_key_of_seed
 from peertransfer.net.peer_stream import PeerStream
 from peertransfer.policy.engine import Engine
@@ -30,6 +31,8 @@ from peertransfer.wire.framing import MAX_FRAME, FrameReader, encode_varint
 NETWORK = "open"
 GETTER, PROVIDER = (peer_id_of_public_key(public_key_of_seed(bytes([seed]) * 32)) for seed in (1, 2))
 MIB = 1 << 20
+FILES = {"big": octets_of(2 * MIB + 5), "small": b"x" * 100}
+LONG = {"long": octets_of(40 * MIB)}
 
 
 class Pipe:
@@ -288,4 +291,64 @@ _VIEWS = {
     m.CataloguePage: "catalogue",
     m.HaveMessage: "content",
 }
+
+
+def hides(*lines, items=""):
+    """A further rule that hides."""
+    return "\n".join(['[[rule]]\nname = "hides"\nto = ["anyone"]', items, *lines, ""])
+
+
+class Scene:
+    """A provider with one share, a getter, and the stream between them."""
+
+    def __init__(self, provider, getter, cid, places, wanted, nursery):
+        self.provider, self.getter = provider, getter
+        self.cid, self.places, self.wanted = cid, places, wanted
+        self.wire = Wire()
+        self.ended = trio.Event()
+        nursery.start_soon(self._answer)
+
+    async def _answer(self):
+        await self.provider.answer(self.wire)
+        self.ended.set()
+
+    def ask(self, wanted=None):
+        return self.getter.ask(self.wire, wanted or self.wanted)
+
+    async def refused(self, wanted=None):
+        """Want in vain; return the octets after the hello, and when they came."""
+        with pytest.raises(RefusedError):
+            async with self.ask(wanted):
+                pass
+        return self.wire.answered()[1:]
+
+    async def unshare(self):
+        """Withdraw the share as ``service.sharing`` does."""
+        self.provider.served.withdraw(self.cid)
+        await self.provider.shares.remove_share(self.cid)
+        await self.provider.served.load_links()
+
+    async def until_over(self):
+        with trio.fail_after(5):
+            await self.ended.wait()
+
+
+@asynccontextmanager
+async def scene(tmp_path, files=FILES, policy=CLOSED, **options):
+    async with (
+        run_provider(tmp_path, policy) as provider,
+        run_getter(tmp_path) as getter,
+        trio.open_nursery() as nursery,
+    ):
+        cid, places = await provider.share(files, **options)
+        yield Scene(provider, getter, cid, places, await provider.link(cid), nursery)
+        nursery.cancel_scope.cancel()
+
+
+async def until(condition):
+    with trio.fail_after(5):
+        while not condition():
+            await trio.sleep(0.005)
+
+
 ENDED = m.RefusalMessage(0, RefusalCode.ENDED)

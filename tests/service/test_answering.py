@@ -1,83 +1,25 @@
 """One stream at the provider, whole: what leaves, what the ledger says of it, and when it ends."""
 
-from contextlib import asynccontextmanager
-
 import answering_kit as kit
 import pytest
 import trio
 import trio.testing
-from store_kit import octets_of
 
 from peertransfer.errors import (
     ChangedError,
-    EndedError,
     OutOfRangeError,
     RefusedError,
     StreamLostError,
 )
 from peertransfer.policy.preset import CLOSED
-from peertransfer.service import answering, granted
+from peertransfer.service import answering
 from peertransfer.service.asking import Wanted
 from peertransfer.wire import messages as m
 from peertransfer.wire.codes import RefusalCode
 
 MIB = kit.MIB
-FILES = {"big": octets_of(2 * MIB + 5), "small": b"x" * 100}
-LONG = {"long": octets_of(40 * MIB)}
 NO_CONTENT = CLOSED.replace('show.content = ["octets"]', "")
 LISTING = '[[rule]]\nname = "lists"\nto = ["anyone"]\nshow.catalogue = ["title", "link", "size"]\n'
-
-
-def hides(*lines, items=""):
-    """A further rule that hides."""
-    return "\n".join(['[[rule]]\nname = "hides"\nto = ["anyone"]', items, *lines, ""])
-
-
-class Scene:
-    """A provider with one share, a getter, and the stream between them."""
-
-    def __init__(self, provider, getter, cid, places, wanted, nursery):
-        self.provider, self.getter = provider, getter
-        self.cid, self.places, self.wanted = cid, places, wanted
-        self.wire = kit.Wire()
-        self.ended = trio.Event()
-        nursery.start_soon(self._answer)
-
-    async def _answer(self):
-        await self.provider.answer(self.wire)
-        self.ended.set()
-
-    def ask(self, wanted=None):
-        return self.getter.ask(self.wire, wanted or self.wanted)
-
-    async def refused(self, wanted=None):
-        """Want in vain; return the octets after the hello, and when they came."""
-        with pytest.raises(RefusedError):
-            async with self.ask(wanted):
-                pass
-        return self.wire.answered()[1:]
-
-    async def until_over(self):
-        with trio.fail_after(5):
-            await self.ended.wait()
-
-
-@asynccontextmanager
-async def scene(tmp_path, files=FILES, policy=CLOSED, **options):
-    async with (
-        kit.run_provider(tmp_path, policy) as provider,
-        kit.run_getter(tmp_path) as getter,
-        trio.open_nursery() as nursery,
-    ):
-        cid, places = await provider.share(files, **options)
-        yield Scene(provider, getter, cid, places, await provider.link(cid), nursery)
-        nursery.cancel_scope.cancel()
-
-
-async def until(condition):
-    with trio.fail_after(5):
-        while not condition():
-            await trio.sleep(0.005)
 
 
 # --- the ledger ----------------------------------------------------------------------------------
@@ -98,7 +40,7 @@ CONVERSATIONS = {
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 async def test_each_frame_has_its_row_and_each_row_its_frame(tmp_path, name):
-    async with scene(tmp_path, policy=CLOSED + LISTING) as one:
+    async with kit.scene(tmp_path, policy=CLOSED + LISTING) as one:
         async with one.ask() as asking:
             for request in CONVERSATIONS[name](one.places["big"]):
                 await kit.take(asking, request)
@@ -116,7 +58,7 @@ async def test_each_frame_has_its_row_and_each_row_its_frame(tmp_path, name):
 
 
 async def test_a_row_is_on_the_disk_before_its_frame_goes(tmp_path, monkeypatch):
-    async with scene(tmp_path) as one:
+    async with kit.scene(tmp_path) as one:
         send = one.wire.provider_end.send
         late = []
 
@@ -136,7 +78,7 @@ async def test_a_row_is_on_the_disk_before_its_frame_goes(tmp_path, monkeypatch)
 
 
 async def test_octets_of_a_stream_that_breaks_are_booked(tmp_path):
-    async with scene(tmp_path) as one:
+    async with kit.scene(tmp_path) as one:
         async with one.ask() as asking:
             await kit.take(asking, kit.blocks_of(one.places["big"], 2))
             await one.wire.getter_end.reset()
@@ -146,9 +88,9 @@ async def test_octets_of_a_stream_that_breaks_are_booked(tmp_path):
 
 
 async def test_a_catalogue_is_booked_share_by_share(tmp_path):
-    async with scene(
+    async with kit.scene(
         tmp_path,
-        policy=CLOSED + LISTING + hides('hide.catalogue = ["size"]', items='items = ["label:secret"]'),
+        policy=CLOSED + LISTING + kit.hides('hide.catalogue = ["size"]', items='items = ["label:secret"]'),
     ) as one:
         other, _ = await one.provider.share({"other": b"o"}, "other", labels=("secret",))
         await one.provider.link(other, "bob")
@@ -174,30 +116,20 @@ def _unproven(one):
     return Wanted(one.cid, b"u" * 16, one.wanted.locator)
 
 
-async def _ended(one):
-    await one.provider.end_link("alice")
-
-
 async def _expired(one):
     return await one.provider.link(one.cid, "old", expires_at=2)
 
 
-async def _withdrawn(one):
-    one.provider.served.withdraw(one.cid)
-    await one.provider.shares.remove_share(one.cid)
-    await one.provider.served.load_links()
-
-
 def _denied(view):
-    return lambda one: one.provider.set_policy(CLOSED + hides(f'hide.{view} = ["*"]'))
+    return lambda one: one.provider.set_policy(CLOSED + kit.hides(f'hide.{view} = ["*"]'))
 
 
 REASONS = {
     "unknown": _unknown,
     "unproven": _unproven,
-    "ended": _ended,
+    "ended": lambda one: one.provider.end_link("alice"),
     "expired": _expired,
-    "withdrawn": _withdrawn,
+    "withdrawn": kit.Scene.unshare,
     "no grant": _denied("grant"),
     "no manifest": _denied("manifest"),
     "no openings": _denied("openings"),
@@ -208,7 +140,7 @@ REASONS = {
 async def test_a_want_is_refused_in_the_same_octets_at_the_next_tick(tmp_path, reason, monkeypatch):
     tick = 0.4
     monkeypatch.setattr(answering, "REFUSAL_TICK_SECONDS", tick)
-    async with scene(tmp_path) as one:
+    async with kit.scene(tmp_path) as one:
         wanted = REASONS[reason](one)
         if wanted is not None and not isinstance(wanted, Wanted):
             wanted = await wanted
@@ -230,7 +162,7 @@ async def test_a_want_is_refused_in_the_same_octets_at_the_next_tick(tmp_path, r
 
 
 async def test_names_without_content_are_granted_and_their_octets_refused(tmp_path):
-    async with scene(tmp_path, policy=NO_CONTENT) as one:
+    async with kit.scene(tmp_path, policy=NO_CONTENT) as one:
         async with one.ask() as asking:
             assert await kit.take(asking, kit.openings_of(0, 2))
             for request in (kit.have_of(0), kit.nodes_of(0), kit.blocks_of(0, 1)):
@@ -243,8 +175,8 @@ async def test_names_without_content_are_granted_and_their_octets_refused(tmp_pa
 
 @pytest.mark.parametrize("ask", [lambda entry, place: kit.blocks_of(entry, 1, place), kit.nodes_of])
 async def test_how_long_a_hidden_file_is_can_not_be_probed(tmp_path, ask):
-    policy = CLOSED + hides('hide.openings = ["*"]', 'hide.content = ["*"]', items='items = ["path:big"]')
-    async with scene(tmp_path, policy=policy) as one, one.ask() as asking:
+    policy = CLOSED + kit.hides('hide.openings = ["*"]', 'hide.content = ["*"]', items='items = ["path:big"]')
+    async with kit.scene(tmp_path, policy=policy) as one, one.ask() as asking:
         for place in range(1, 5):
             assert await kit.outcome(asking, ask(one.places["big"], place)) == (0, RefusedError)
         assert await kit.outcome(asking, ask(2, 1)) == (0, OutOfRangeError)
@@ -252,7 +184,7 @@ async def test_how_long_a_hidden_file_is_can_not_be_probed(tmp_path, ask):
 
 
 async def test_a_rule_that_comes_while_blocks_go_refuses_the_rest(tmp_path):
-    async with scene(tmp_path, LONG) as one:
+    async with kit.scene(tmp_path, kit.LONG) as one:
         one.wire.to_getter.window = MIB
 
         async def hide():
@@ -272,7 +204,7 @@ async def test_a_rule_that_comes_while_blocks_go_refuses_the_rest(tmp_path):
 
 
 async def test_the_share_itself_is_opened_whatever_first_says(tmp_path):
-    async with scene(tmp_path) as one, one.ask() as asking:
+    async with kit.scene(tmp_path) as one, one.ask() as asking:
         (page,) = await kit.take(asking, kit.openings_of(7, 0))
         assert page.share is not None
         with pytest.raises(OutOfRangeError):
@@ -280,13 +212,13 @@ async def test_the_share_itself_is_opened_whatever_first_says(tmp_path):
 
 
 async def test_a_cancelled_request_ends_early_and_its_number_is_good_again(tmp_path):
-    async with scene(tmp_path, LONG) as one:
+    async with kit.scene(tmp_path, kit.LONG) as one:
         one.wire.to_getter.window = MIB
         async with one.ask() as asking:
             async with asking.request(kit.blocks_of(0, 40)) as parts:
                 await anext(parts)
                 await parts.aclose()
-            await until(lambda: not asking._machine.outstanding_count)
+            await kit.until(lambda: not asking._machine.outstanding_count)
             await trio.testing.wait_all_tasks_blocked(0.05)  # the last part has been dropped
             asking._machine._next_id = 1
             assert await kit.outcome(asking, kit.blocks_of(0, 3)) == (3, None)
@@ -295,7 +227,7 @@ async def test_a_cancelled_request_ends_early_and_its_number_is_good_again(tmp_p
 
 
 async def test_a_getter_that_hangs_up_on_an_answer_is_no_fault_of_ours(tmp_path):
-    async with scene(tmp_path, LONG) as one:
+    async with kit.scene(tmp_path, kit.LONG) as one:
         one.wire.to_getter.window = MIB
         async with one.ask() as asking:
             _, error = await kit.outcome(asking, kit.blocks_of(0, 40), one.wire.getter_end.close_write)
@@ -304,110 +236,14 @@ async def test_a_getter_that_hangs_up_on_an_answer_is_no_fault_of_ours(tmp_path)
 
 
 async def test_a_file_that_changed_is_refused_as_changed(tmp_path):
-    async with scene(tmp_path) as one, one.ask() as asking:
+    async with kit.scene(tmp_path) as one, one.ask() as asking:
         (tmp_path / "shared" / "small").write_bytes(b"y" * 100)
         with pytest.raises(ChangedError):
             await kit.take(asking, kit.blocks_of(one.places["small"], 1))
 
 
-# --- the end of a grant --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """The wall clock of the provider, in the test's hands."""
-    now = [100]
-    for module in (answering, granted):
-        monkeypatch.setattr(module, "wall_clock", lambda: now[0])
-    return now
-
-
-async def end_link(one, clock):
-    await one.provider.end_link("alice")
-
-
-async def unshare(one, clock):
-    await _withdrawn(one)
-
-
-async def expire_share(one, clock):
-    clock[0] = 1000
-
-
-async def hide_grant(one, clock):
-    one.provider.set_policy(CLOSED + hides('hide.grant = ["*"]'))
-
-
-ENDS = [end_link, unshare, expire_share, hide_grant]
-
-
-@pytest.mark.parametrize("end", ENDS)
-async def test_a_grant_that_ended_is_told_to_a_getter_that_asks_nothing(tmp_path, clock, end):
-    async with scene(tmp_path, expires_at=1000) as one:
-        async with one.ask() as asking:
-            await kit.take(asking, kit.blocks_of(one.places["big"], 1))
-            await end(one, clock)
-            with trio.fail_after(1):
-                await one.ended.wait()
-            assert await kit.outcome(asking, kit.openings_of()) == (0, EndedError)
-        assert one.wire.answered()[-1][0] == kit.ENDED
-        (row,) = [row for row in await one.provider.rows() if row["view"] == "content"]
-        assert (row["octets"], row["count"]) == (MIB, 1)
-
-
-@pytest.mark.parametrize("end", ENDS)
-async def test_a_grant_that_ended_ends_the_answer_under_way(tmp_path, clock, end):
-    async with scene(tmp_path, LONG, expires_at=1000) as one:
-        one.wire.to_getter.window = MIB
-        async with one.ask() as asking:
-            count, error = await kit.outcome(asking, kit.blocks_of(0, 40), lambda: end(one, clock))
-        await one.until_over()
-        assert error is EndedError
-        assert count < 6
-        assert one.wire.answered()[-1][0] == kit.ENDED
-        (row,) = [row for row in await one.provider.rows() if row["view"] == "content"]
-        assert (row["octets"], row["count"]) == (count * MIB, 1)
-
-
-async def test_a_getter_that_takes_nothing_can_not_hold_an_ended_grant(tmp_path):
-    async with scene(tmp_path, LONG) as one:
-        one.wire.to_getter.window = MIB
-        async with one.ask() as asking, asking.request(kit.blocks_of(0, 40)):
-            one.wire.to_getter.is_held = True
-            await until(lambda: len(one.wire.to_getter.log) > MIB)
-            await one.provider.end_link("alice")
-            with trio.fail_after(1.1):
-                await one.ended.wait()
-        assert one.wire.answered()[-1][0] != kit.ENDED
-
-
-async def test_the_end_of_one_link_leaves_another_of_the_same_share(tmp_path):
-    async with scene(tmp_path) as one:
-        other = await one.provider.link(one.cid, "bob")
-        async with one.ask(other) as asking:
-            await one.provider.end_link("alice")
-            await trio.sleep(2 * answering.REVIEW_SECONDS)
-            assert len(await kit.take(asking, kit.blocks_of(one.places["big"], 3))) == 3
-
-
-async def test_a_link_that_ends_while_it_is_granted_is_ended(tmp_path, monkeypatch):
-    async with scene(tmp_path) as one:
-        send = one.wire.provider_end.send
-
-        async def end_first(frame):
-            if len(one.wire.answered()) == 1:
-                await one.provider.end_link("alice")
-            await send(frame)
-
-        monkeypatch.setattr(one.wire.provider_end, "send", end_first)
-        async with one.ask() as asking:
-            with trio.fail_after(1):
-                await one.ended.wait()
-            assert await kit.outcome(asking, kit.openings_of()) == (0, EndedError)
-
-
 async def test_what_is_delivered_is_kept(tmp_path):
-    async with scene(tmp_path) as one:
+    async with kit.scene(tmp_path) as one:
         async with one.ask() as asking:
             await kit.take(asking, kit.blocks_of(one.places["small"], 1))
             await asking.delivered()
