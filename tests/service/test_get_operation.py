@@ -8,11 +8,14 @@ import trio
 from store_kit import everything_below, octets_of
 
 from peertransfer.content.cid import HashFunction
+from peertransfer.content.commitment import open_entry
 from peertransfer.content.link import Link
 from peertransfer.content.shape import CHUNK_SIZE
 from peertransfer.errors import ClashError, IntegrityError
 from peertransfer.exchange import events as e
+from peertransfer.exchange.getter import Getter
 from peertransfer.exchange.provider import Provider
+from peertransfer.service import loading
 from peertransfer.service.loading import load_share
 from peertransfer.store.partial import PartialFolder
 from peertransfer.wire.messages import EntryRanges, Range
@@ -186,3 +189,30 @@ async def test_reading_back_what_is_here_may_take_longer_than_an_answer(tmp_path
         with trio.fail_after(8):
             await getter.get(answer["link"], tmp_path / "dest", giver)
     assert (tmp_path / "dest" / "big").read_bytes() == FILES["big"]
+
+
+async def test_pages_of_openings_are_hashed_off_the_loop_while_the_next_is_on_its_way(tmp_path, monkeypatch):
+    threads = set()
+    outstanding = []
+    ask = Getter.request_openings
+
+    def asking(machine, *args):
+        outstanding.append(machine.outstanding_count)
+        return ask(machine, *args)
+
+    def opening(*args):
+        threads.add(threading.get_ident())
+        return open_entry(*args)
+
+    monkeypatch.setattr(Getter, "request_openings", asking)
+    monkeypatch.setattr(loading, "open_entry", opening)
+    monkeypatch.setattr(loading, "OPENINGS_OF_REQUEST", 10)
+    names = {f"{number:03}" for number in range(75)}
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        answer = await giver.share({name: name.encode() for name in names})
+        (share,) = (await getter.node.ls(answer["link"] + "&a=" + giver.address))["shares"]
+    assert {entry["path"] for entry in share["entries"]} == names
+    assert [entry["index"] for entry in share["entries"]] == list(range(75))
+    assert threads
+    assert threading.get_ident() not in threads
+    assert max(outstanding) == 1

@@ -8,24 +8,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import trio
+
 from peertransfer.content.cid import Codec
 from peertransfer.content.commitment import open_entry, open_share
 from peertransfer.content.dag import DagVerifier
 from peertransfer.content.manifest import MAX_MANIFEST_SIZE, Manifest
 from peertransfer.errors import IntegrityError, RemoteProtocolError
 from peertransfer.exchange import events as e
+from peertransfer.service.groups import open_nursery
 from peertransfer.service.plan import RemoteEntry, check_twins, remote_entry
 from peertransfer.wire.messages import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from peertransfer.content.cid import Cid
     from peertransfer.content.commitment import SlotValue
+    from peertransfer.content.opening import EntryOpening
     from peertransfer.service.asking import Ask, Asking
 
 OPENINGS_OF_REQUEST = 2000
-"""Entries whose openings are asked for at once."""
+"""Entries whose openings are asked for by one request."""
+PAGES_AT_ONCE = 2
+"""Such requests outstanding: while one page is hashed, the next is on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ async def load_share(asking: Asking, manifest_cid: Cid) -> RemoteShare:
         manifest = await _load_manifest(asking, manifest_cid)
         values = await _load_share_opening(asking, manifest)
         entries = await _load_entries(asking, manifest)
-        check_twins(entries)
+        await trio.to_thread.run_sync(check_twins, entries)
     except IntegrityError as error:
         raise IntegrityError(error.message, error.hint, peer=asking.peer_id) from error
     return RemoteShare(manifest_cid, values, tuple(entries))
@@ -102,19 +108,37 @@ async def _load_share_opening(asking: Asking, manifest: Manifest) -> Mapping[str
 
 async def _load_entries(asking: Asking, manifest: Manifest) -> list[RemoteEntry]:
     total = len(manifest.entry_digests)
+    starts = iter(range(0, total, OPENINGS_OF_REQUEST))
+    pages: dict[int, list[RemoteEntry]] = {}
+
+    async def load() -> None:
+        for first in starts:
+            pages[first] = await _load_page(asking, manifest, first, min(OPENINGS_OF_REQUEST, total - first))
+
+    async with open_nursery() as nursery:
+        for _ in range(PAGES_AT_ONCE):
+            nursery.start_soon(load)
+    return [entry for first in sorted(pages) for entry in pages[first]]
+
+
+async def _load_page(asking: Asking, manifest: Manifest, first: int, count: int) -> list[RemoteEntry]:
     entries: list[RemoteEntry] = []
-    for first in range(0, total, OPENINGS_OF_REQUEST):
-        count = min(OPENINGS_OF_REQUEST, total - first)
-        async with asking.request(_ask_openings(first, count)) as parts:
-            async for part in parts:
-                assert isinstance(part, e.OpeningsReceived)
-                for opening in part.entries:
-                    digest = manifest.entry_digests[opening.index]
-                    values = open_entry(opening, digest, manifest.hash_function)
-                    entries.append(remote_entry(opening.index, values))
-    if len(entries) != total:
+    async with asking.request(_ask_openings(first, count)) as parts:
+        async for part in parts:
+            assert isinstance(part, e.OpeningsReceived)
+            entries += await trio.to_thread.run_sync(_opened, manifest, part.entries)
+    if len(entries) != count:
         raise RemoteProtocolError("the provider left out openings", peer=asking.peer_id)
     return entries
+
+
+def _opened(manifest: Manifest, openings: Sequence[EntryOpening]) -> list[RemoteEntry]:
+    """Check a page of openings: some thousand hashes, so not on the loop."""
+    digests, hash_function = manifest.entry_digests, manifest.hash_function
+    return [
+        remote_entry(opening.index, open_entry(opening, digests[opening.index], hash_function))
+        for opening in openings
+    ]
 
 
 def _ask_openings(first: int, count: int) -> Ask:
