@@ -1,8 +1,10 @@
 """Input that is wrong: one line that says how to mend it, the exit code, and nothing lost that was there."""
 
+import contextlib
 import json
 import os
 import socket
+import threading
 
 import pytest
 from process_kit import octets, people, refused
@@ -139,6 +141,49 @@ def test_a_mistake_in_the_policy_is_named_by_file_line_and_nearest_word(carol):
 def test_an_unknown_command_and_a_missing_node_have_one_line(carol):
     refused(carol.command("obtain"), 2)
     refused(carol.command("peers"), 1)
+
+
+def test_a_share_that_is_not_there_is_named(pair):
+    for words in (["unshare"], ["link", "create"]):
+        assert "'nonsense' is none of this node's shares" in refused(pair[0].command(*words, "nonsense"), 1)
+
+
+def test_a_network_is_shown_without_a_node(carol):
+    carol.start()
+    made = carol.ask("network", "create", "hers")
+    running = carol.ask("network", "show", "hers")
+    carol.stop()
+    stopped = carol.ask("network", "show", "hers")
+    assert stopped.items() >= {**made, "kind": "own", "has_psk": True, "bootstrap": []}.items()
+    assert stopped["peer_id"] == running["peer_id"]
+    assert running["listen_addrs"]
+    assert "'his' is none of this node's networks" in refused(carol.command("network", "show", "his"), 1)
+
+
+def test_a_peer_that_answers_garbage_is_named_by_its_address(pair, carol):
+    path = pair[0].folder / "elsewhere"
+    path.write_bytes(octets(100))
+    link = pair[0].ask("share", path, "--network", "open")["link"].partition("&a=")[0]
+    peer_id = pair[0].address().rpartition("/")[2]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_talk_nonsense, args=(server,), daemon=True).start()
+        where = f"/ip4/127.0.0.1/tcp/{server.getsockname()[1]}"
+        words = ["get", "-", carol.folder / "no", "--from", f"{where}/p2p/{peer_id}"]
+        said = refused(carol.command(*words, text=link), 5)
+        server.shutdown(socket.SHUT_RDWR)
+    assert where in said
+    assert "no libp2p node" in said
+    said = refused(carol.command(*words, text=link), 3)
+    assert f"{where}: nothing listens there" in said
+
+
+def _talk_nonsense(server):
+    with contextlib.suppress(OSError):
+        while True:
+            taken, _ = server.accept()
+            with taken:
+                taken.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                taken.recv(4_096)
 
 
 def findings(person, code=1):
