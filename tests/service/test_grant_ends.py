@@ -102,3 +102,18 @@ async def test_a_link_that_ends_while_it_is_granted_is_ended(tmp_path, monkeypat
             with trio.fail_after(1):
                 await one.ended.wait()
             assert await kit.outcome(asking, kit.openings_of()) == (0, EndedError)
+
+
+async def test_a_share_that_is_withdrawn_while_it_is_read_is_an_end_and_no_fault(tmp_path):
+    async with kit.scene(tmp_path) as one:
+        share = await one.provider.served.load(one.cid)
+        read = share.blocks
+
+        async def withdraw_first(*places, **kind):
+            await one.unshare()
+            return await read(*places, **kind)
+
+        share.blocks = withdraw_first
+        async with one.ask() as asking:
+            assert await kit.outcome(asking, kit.blocks_of(one.places["big"], 1)) == (0, EndedError)
+        await one.until_over()
