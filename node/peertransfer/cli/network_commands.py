@@ -12,12 +12,19 @@ from peertransfer.cli.bars import watching
 from peertransfer.cli.codes import show_code
 from peertransfer.cli.frame import Group, Settings, accept_privacy_option
 from peertransfer.cli.output import note, number, records, say, show_document, text, texts
-from peertransfer.cli.spans import moment_text, parse_expiry, span_text
+from peertransfer.cli.spans import count_text, moment_text, parse_expiry, span_text
 from peertransfer.cli.tables import show_facts
 from peertransfer.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+KINDS = {
+    "own": "made here: this node invites",
+    "member": "joined by an invite",
+    "psk": "joined by its swarm.key",
+}
 
 
 @click.group(cls=Group)
@@ -79,11 +86,18 @@ def network_show(settings: Settings, network_id: str) -> None:
         show_document(answer)
         return
     show_facts(
-        [(key.replace("_", " "), value) for key, value in answer.items() if not isinstance(value, list)]
+        [
+            ("network", text(answer, "name")),
+            ("ID", text(answer, "network_id")),
+            ("kind", KINDS.get(text(answer, "kind"), text(answer, "kind"))),
+            ("key", "a pre-shared key around all connections" if answer.get("has_psk") else "none"),
+            ("contact", text(answer, "contact")),
+            ("since", moment_text(number(answer, "created_at"))),
+            ("own peer ID", text(answer, "peer_id")),
+        ]
     )
-    for key in ("listen_addrs", "bootstrap"):
-        for addr in texts(answer, key):
-            say(f"  {key.replace('_', ' ')}: {addr}")
+    _show_addresses("listens at", texts(answer, "listen_addrs"), "nowhere: no node runs")
+    _show_addresses("bootstrap peers", texts(answer, "bootstrap"), "none")
 
 
 @network.command("invite")
@@ -177,6 +191,12 @@ def network_export_psk(settings: Settings, network_id: str) -> None:
         say(line)
 
 
+def _show_addresses(name: str, addrs: list[str], otherwise: str) -> None:
+    say(f"{name}:")
+    for addr in addrs or [otherwise]:
+        say(f"  {addr}")
+
+
 def _check_join(
     invite: str | None, name: str | None, psk_file: str | None, bootstrap: tuple[str, ...]
 ) -> None:
@@ -194,6 +214,7 @@ def _show_joined(settings: Settings, answer: Mapping[str, object]) -> None:
         return
     seen = number(answer, "members_seen")
     took = span_text(number(answer, "seconds"))
-    say(f"Joined {text(answer, 'name')} in {took}; members seen: {seen:.0f}.")
+    known = f"{count_text(seen, 'peer')} of it connected" if seen else "no peer of it connected yet"
+    say(f"Joined {text(answer, 'name')} in {took}; {known}.")
     say(f"network {text(answer, 'network_id')}")
     say(f"peer    {text(answer, 'peer_id')}")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from peertransfer.cli import asking
 from peertransfer.cli.frame import Command, Settings, accept_privacy_option
 from peertransfer.cli.output import number, records, say, short, show_document, text, texts
-from peertransfer.cli.spans import size_text, span_text
+from peertransfer.cli.spans import count_text, size_text, span_text
 from peertransfer.cli.tables import show_facts, show_table
 from peertransfer.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -107,9 +111,14 @@ def status(settings: Settings) -> None:
     for host in records(answer, "hosts"):
         say()
         name = text(host, "name") or text(host, "network_id")
-        say(f"network {name}, members seen: {text(host, 'members_seen') or '0'}")
+        say(f"network {name}{_connected(host)}")
         for addr in texts(host, "listen_addrs") or ["listens nowhere"]:
             say(f"  {addr}")
+
+
+def _connected(host: Mapping[str, object]) -> str:
+    seen = number(host, "members_seen")
+    return f", {count_text(seen, 'peer')} of it connected" if text(host, "network_id") != "open" else ""
 
 
 @click.command(cls=Command)
@@ -133,7 +142,7 @@ def peers(settings: Settings) -> None:
     rows = [
         (
             short(one.get("peer_id")),
-            short(one.get("network_id")),
+            text(one, "network") or short(one.get("network_id")),
             text(one, "direction"),
             span_text(now - number(one, "connected_at")),
             size_text(number(one, "octets_sent")),

@@ -5,6 +5,7 @@ The node checks everything again. What is wrong in itself should not cost a star
 
 from __future__ import annotations
 
+from peertransfer.content.cid import Cid
 from peertransfer.content.link import SCHEME, Link
 
 
@@ -38,6 +39,26 @@ def check_invite(word: str, now: int) -> str:
 
     read_invite(word, now)
     return word
+
+
+def check_peer(word: str) -> str:
+    """Return a peer ID in its usual form.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from peertransfer.transport.multiaddrs import peer_id_octets, peer_id_text
+
+    return peer_id_text(peer_id_octets(word))
+
+
+def check_cid(word: str) -> str:
+    """Return a CID that can be read.
+
+    Raises:
+        UsageError: it can't.
+    """
+    return str(Cid.parse(word))
 
 
 def check_psk(text: str) -> str:

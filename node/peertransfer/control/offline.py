@@ -22,6 +22,7 @@ COMMANDS: Final = frozenset(
         "ls",
         "network_export_psk",
         "network_list",
+        "network_show",
         "policy_check",
         "policy_show",
         "transfers",

@@ -68,7 +68,7 @@ class Dialler:
             if not lock.locked() and not lock.statistics().tasks_waiting:
                 self._dialling.pop(expected, None)
         if not self._notices.is_connected(expected):
-            raise self._no_route(expected, addrs)
+            raise self._no_route(expected)
         return expected
 
     async def _dial(self, addrs: Sequence[TcpAddr], peer_id: str, deadline: float) -> None:
@@ -86,7 +86,7 @@ class Dialler:
 
         won, more = await first_to_answer(order(found), attempt, _discard)
         if not won:
-            raise self._worst([*failures, *more], peer_id, addrs)
+            raise self._worst([*failures, *more], peer_id)
         addr, muxer = won[0]
         with handshake_errors(str(addr), peer_id):
             await self._swarm.add_conn(muxer, "outbound")
@@ -100,23 +100,18 @@ class Dialler:
         with handshake_errors(str(addr.bare()), peer_id), trio.fail_at(deadline - _MARGIN):
             return await self._upgrader.upgrade(socket, addr.bare(), expected=peer_id)
 
-    def _worst(
-        self, failures: Sequence[PeertransferError], peer_id: str, addrs: Sequence[TcpAddr]
-    ) -> PeertransferError:
+    def _worst(self, failures: Sequence[PeertransferError], peer_id: str) -> PeertransferError:
         """Return what tells a person most."""
         for kind in (NetworkKeyError, PeerTimeoutError):
             for error in failures:
                 if isinstance(error, kind):
                     return error
-        return self._no_route(peer_id, addrs, failures)
+        return self._no_route(peer_id, failures)
 
-    def _no_route(
-        self, peer_id: str, addrs: Sequence[TcpAddr], failures: Sequence[PeertransferError] = ()
-    ) -> DialError:
+    def _no_route(self, peer_id: str, failures: Sequence[PeertransferError] = ()) -> DialError:
         reasons = "; ".join(dict.fromkeys(error.message for error in failures))
         return DialError(
-            f"No route to the peer …{peer_id[-8:]}: none of its {len(addrs)} addresses answers"
-            + (f" ({reasons})" if reasons else ""),
+            f"No route to the peer …{peer_id[-8:]}: {reasons or 'it answers at none of its addresses'}",
             "Look whether it runs, and whether a firewall is in between.",
             peer=peer_id,
         )

@@ -17,7 +17,7 @@ from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 from nacl.exceptions import CryptoError
 from noise.exceptions import NoiseHandshakeError, NoiseInvalidMessage, NoiseMaxNonceError, NoiseValueError
 
-from peertransfer.errors import DialError, PeerTimeoutError, StreamLostError, UsageError
+from peertransfer.errors import DialError, NetworkKeyError, PeerTimeoutError, StreamLostError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,14 +67,17 @@ def stream_errors(peer_id: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def handshake_errors(where: str, peer_id: str) -> Iterator[None]:
-    """Raise what a failed upgrade means for whoever dialled ``where``; ``NetworkKeyError`` passes.
+    """Raise what a failed upgrade means for whoever dialled ``where``.
 
     Raises:
+        NetworkKeyError: the peer there has another network key than this host, or is no libp2p node.
         PeerTimeoutError: somebody takes calls there, but says too little.
         DialError: it is not the peer that is expected there.
     """
     try:
         yield
+    except NetworkKeyError as exc:
+        raise NetworkKeyError(f"{exc.message} (at {where})", exc.hint, peer=peer_id) from exc
     except trio.TooSlowError as exc:
         raise PeerTimeoutError(
             f"{where} takes calls, but does not shake hands",
@@ -89,7 +92,7 @@ def handshake_errors(where: str, peer_id: str) -> Iterator[None]:
                 peer=peer_id,
             ) from exc
         raise DialError(
-            f"{where} answers, but not as a peer of this network",
+            f"{where} answers, but is no libp2p node of this network",
             "Check the port: it must be a libp2p node's, with Noise and yamux.",
             peer=peer_id,
         ) from exc

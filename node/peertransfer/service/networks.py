@@ -29,7 +29,7 @@ from peertransfer.net.addresses import parse_multiaddr
 from peertransfer.store.networks import StoredNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 DEFAULT_INVITE_SECONDS = 7 * 86_400
 MAX_INVITE_SECONDS = 366 * 86_400
@@ -150,7 +150,21 @@ def describe_network(network: StoredNetwork) -> dict[str, object]:
         "bootstrap": list(network.bootstrap),
         "contact": network.contact,
         "created_at": network.created_at,
+        "listen_port": network.listen_port or None,
     }
+
+
+def pick_network(known: Iterable[StoredNetwork], ref: str) -> StoredNetwork:
+    """Return the one private network that ``ref`` names, by ID or name.
+
+    Raises:
+        NotFoundError: none, or several.
+    """
+    found = [one for one in known if ref in {one.network_id, one.name} and one.kind != "open"]
+    if len(found) != 1:
+        why = "is the name of several networks" if found else "is none of this node's networks"
+        raise NotFoundError(f"{ref!r} {why}", "See: peertransfer network list")
+    return found[0]
 
 
 def _check_name(name: str) -> None:

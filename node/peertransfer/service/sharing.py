@@ -231,7 +231,8 @@ class Sharing:
             return str(Link.parse(ref).manifest_cid)
         found = [one for one in await self._shares.list_shares() if ref in {one.manifest_cid, one.title}]
         if len(found) != 1:
-            raise NotFoundError(f"{ref!r} names {len(found)} of this node's shares", "See: peertransfer ls")
+            why = "is the title of several shares" if found else "is none of this node's shares"
+            raise NotFoundError(f"{ref!r} {why}", "List them, and name one by its CID: peertransfer ls")
         return found[0].manifest_cid
 
     async def _stored(self, link: Link) -> StoredLink:

@@ -95,7 +95,7 @@ def unreadable(path: str, exc: OSError) -> SourceError:
     """Return the error for what can't be read."""
     if isinstance(exc, FileNotFoundError):
         return SourceError(f"There is nothing at {path}", "Look at the path's spelling.", path=path)
-    hint = "Give yourself the right to read it (chmod u+r), or leave it out."
+    hint = "Give yourself the right to read it (chmod u+r), or move it elsewhere."
     return SourceError(f"{path} can't be read: {exc.strerror}", hint, path=path)
 
 
@@ -187,6 +187,6 @@ def _check_name(name: str, where: str) -> None:
     if reason is not None:
         raise SourceError(
             f"The name of {display(where, MAX_PATH_SIZE)} can't travel: {reason}",
-            "Rename it, or leave it out.",
+            "Rename it, or move it elsewhere.",
             path=where,
         )
