@@ -37,6 +37,16 @@ def large(index):
     return target(index, Codec.DAG_PB)
 
 
+def done(queue, job):
+    """End a job well, and put in place what is whole; return that."""
+    whole = queue.done(job)
+    if not isinstance(job, SmallJob):
+        for _ in whole:
+            assert not queue.is_over
+            queue.placed()
+    return whole
+
+
 def test_small_files_are_asked_for_many_at_once():
     queue = FetchQueue([small(index) for index in range(1000)])
     assert len(queue.take().targets) == SMALL_BATCH
@@ -54,7 +64,7 @@ def test_nodes_come_before_leaves_and_leaves_before_the_next_file():
     job = queue.take()
     assert isinstance(job, NodesJob)
     queue.opened(job.target, range(5))
-    assert queue.done(job) == []
+    assert done(queue, job) == []
     leaves = queue.take()
     assert isinstance(leaves, LeavesJob)
     assert leaves.indices == tuple(range(LEAVES_OF_JOB))
@@ -66,7 +76,7 @@ def test_only_so_many_large_files_are_open_at_once():
     assert all(isinstance(job, NodesJob) for job in taken)
     assert queue.take() is None
     queue.opened(taken[0].target, [])
-    queue.done(taken[0])
+    done(queue, taken[0])
     assert isinstance(queue.take(), NodesJob)
 
 
@@ -76,7 +86,7 @@ def test_what_failed_comes_first_again():
     queue.failed(nodes)
     nodes = queue.take()
     queue.opened(nodes.target, range(4))
-    queue.done(nodes)
+    done(queue, nodes)
     first = queue.take()
     queue.failed(first)
     assert queue.take().indices == first.indices
@@ -95,7 +105,7 @@ def test_a_file_that_was_there_already_ends_with_its_nodes():
     queue = FetchQueue([large(1)])
     job = queue.take()
     queue.opened(job.target, [])
-    assert queue.done(job) == [job.target]
+    assert done(queue, job) == [job.target]
     assert queue.is_over
 
 
@@ -110,7 +120,7 @@ def test_a_refused_batch_is_halved_until_it_is_known_which_file_it_was():
         if targets[5] in job.targets:
             queue.refused(job, "peer", CHANGED)
         else:
-            ended += queue.done(job)
+            ended += done(queue, job)
     assert {one.entry.index for one in ended} == {0, 1, 2, 3, 4, 6, 7}
     assert queue.refused_by("peer") == [targets[5]]
     assert requests == 1 + 2 * 3
@@ -137,7 +147,7 @@ def test_what_one_provider_refused_another_is_asked_for():
     jobs = [queue.take("two"), queue.take("two")]
     assert not queue.is_over_for("one")
     queue.opened(targets[1], [])
-    assert sorted(one.entry.index for job in jobs for one in queue.done(job)) == [1, 2]
+    assert sorted(one.entry.index for job in jobs for one in done(queue, job)) == [1, 2]
     assert queue.is_over
 
 
@@ -145,7 +155,7 @@ def test_a_large_file_is_shelved_once_nobody_works_on_it():
     queue = FetchQueue([large(1)])
     nodes = queue.take("one")
     queue.opened(nodes.target, range(2 * LEAVES_OF_JOB))
-    queue.done(nodes)
+    done(queue, nodes)
     first, second = queue.take("one"), queue.take("one")
     queue.refused(first, "one", CHANGED)
     assert queue.take_idle("one") is None
@@ -158,9 +168,9 @@ def test_a_large_file_is_shelved_once_nobody_works_on_it():
     again = queue.take("two")
     assert isinstance(again, NodesJob)
     queue.opened(target, range(1))
-    queue.done(again)
+    done(queue, again)
     assert queue.take_idle("two") is None
-    assert queue.done(queue.take("two")) == [target]
+    assert done(queue, queue.take("two")) == [target]
     assert queue.is_over
 
 
@@ -169,7 +179,7 @@ def test_files_that_one_provider_refused_do_not_keep_others_from_being_opened():
     for _ in range(MAX_OPEN_FILES):
         nodes = queue.take("one")
         queue.opened(nodes.target, range(1))
-        queue.done(nodes)
+        done(queue, nodes)
         queue.refused(queue.take("one"), "one", CHANGED)
         queue.shelve(queue.take_idle("one"))
     assert isinstance(queue.take("one"), NodesJob)
@@ -205,7 +215,7 @@ def test_with_any_refusals_every_file_ends_or_is_refused_by_everybody(data):
         else:
             if isinstance(job, NodesJob):
                 queue.opened(job.target, range(data.draw(st.integers(0, 7))))
-            ended += queue.done(job)
+            ended += done(queue, job)
     hopeless = {one.entry.index for one in queue.refused_by("one")}
     assert hopeless <= refusing["one"] & refusing["two"]
     assert sorted([*hopeless, *(one.entry.index for one in ended)]) == list(range(len(targets)))
@@ -233,7 +243,7 @@ def test_every_file_ends_once_under_any_order(data):
             continue
         if isinstance(job, NodesJob):
             queue.opened(job.target, range(data.draw(st.integers(0, 7))))
-        ended += queue.done(job)
+        ended += done(queue, job)
     assert sorted(one.entry.index for one in ended) == [one.entry.index for one in targets]
     assert not outstanding
 

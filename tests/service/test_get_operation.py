@@ -17,7 +17,8 @@ from peertransfer.exchange.getter import Getter
 from peertransfer.exchange.provider import Provider
 from peertransfer.service import loading
 from peertransfer.service.loading import load_share
-from peertransfer.store.partial import PartialFolder
+from peertransfer.store.partial import PartialFile, PartialFolder
+from peertransfer.store.small_files import SmallFileBatch
 from peertransfer.wire.messages import EntryRanges, Range
 
 FILES = {"big": octets_of(5 * CHUNK_SIZE), "small": b"x" * 100}
@@ -216,3 +217,44 @@ async def test_pages_of_openings_are_hashed_off_the_loop_while_the_next_is_on_it
     assert threads
     assert threading.get_ident() not in threads
     assert max(outstanding) == 1
+
+
+async def test_a_whole_file_is_placed_though_its_provider_goes_meanwhile(tmp_path, monkeypatch):
+    finish = PartialFile.finish
+    losses = []
+
+    async def finishing(file):
+        if not losses:
+            losses.append(file)
+            await giver.host.disconnect(getter.host.peer_id)
+            await trio.sleep(0.5)
+        await finish(file)
+
+    monkeypatch.setattr(PartialFile, "finish", finishing)
+    files = {"first": octets_of(2 * CHUNK_SIZE), "second": octets_of(30 * CHUNK_SIZE)}
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        answer = await giver.share(files)
+        await getter.get(answer["link"], tmp_path / "dest", giver)
+    assert losses
+    assert {path.name: path.read_bytes() for path in (tmp_path / "dest").iterdir()} == files
+
+
+async def test_small_files_that_were_taken_are_placed_once_though_their_provider_goes(tmp_path, monkeypatch):
+    flush = SmallFileBatch.flush
+    losses = []
+
+    async def flushing(batch):
+        if not losses:
+            losses.append(batch)
+            await giver.host.disconnect(getter.host.peer_id)
+            await trio.sleep(0.5)
+        await flush(batch)
+
+    monkeypatch.setattr(SmallFileBatch, "flush", flushing)
+    files = {f"{number:03}": b"%d" % number for number in range(600)}
+    files["big"] = octets_of(20 * CHUNK_SIZE)
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        answer = await giver.share(files)
+        await getter.get(answer["link"], tmp_path / "dest", giver)
+    assert losses
+    assert {path.name: path.read_bytes() for path in (tmp_path / "dest").iterdir()} == files

@@ -7,6 +7,8 @@ import os
 import stat
 
 import pytest
+import trio
+import trio.testing
 from store_kit import TRANSFER, everything_below, file_to_send, octets_of, receiving
 
 from peertransfer.content.shape import CHUNK_SIZE
@@ -196,3 +198,16 @@ async def test_no_descriptor_stays_open(here):
 
 def test_a_batch_stays_below_the_usual_limit_of_descriptors():
     assert small_files.MAX_FILES <= 256
+
+
+async def test_a_flush_that_is_cancelled_while_another_syncs_loses_nothing(here):
+    file = file_to_send(b"kept")
+    async with here.folder() as folder:
+        batch = SmallFileBatch(folder)
+        await batch.add(file.target("f"), file.leaf(0))
+        async with folder.lock, trio.open_nursery() as nursery:
+            nursery.start_soon(batch.flush)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        await batch.flush()
+    assert (here.path / "f").read_bytes() == b"kept"

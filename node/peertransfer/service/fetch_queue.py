@@ -138,7 +138,7 @@ class FetchQueue:
         target.left = len(target.missing)
 
     def done(self, job: Job) -> list[Target]:
-        """Note that a job succeeded; return the files that are whole now."""
+        """Note that a job succeeded; return the files that are whole now, large ones to be ``placed``."""
         self._end(job)
         match job:
             case SmallJob(targets):
@@ -204,7 +204,12 @@ class FetchQueue:
         if target.left:
             return []
         self._open.remove(target)
+        self._outstanding += 1
         return [target]
+
+    def placed(self) -> None:
+        """Note that a whole large file is in place: not before is everything over."""
+        self._outstanding -= 1
 
     def _leaves(self, peer_id: str) -> LeavesJob | None:
         target = next((one for one in self._open if one.missing and peer_id not in one.refused), None)

@@ -56,8 +56,8 @@ class Writer(Protocol):
     async def write(self, target: Target, leaves: Sequence[tuple[int, Verified]]) -> None:
         """Keep leaves of a large file."""
 
-    async def write_small(self, leaves: Sequence[tuple[Target, Verified]]) -> None:
-        """Keep, and put in place, files of one leaf."""
+    async def write_small(self, target: Target, leaf: Verified) -> None:
+        """Take a file of one leaf; it is in place after the next flush."""
 
     async def finish(self, target: Target) -> None:
         """Put a large file in place."""
@@ -124,10 +124,10 @@ class Fetching:
             is_done = False
             try:
                 await self._carry_out(asking, job)
-                for target in self._queue.done(job):
-                    if not isinstance(job, SmallJob):
-                        await self._writer.finish(target)
+                whole = self._queue.done(job)
                 is_done = True
+                if not isinstance(job, SmallJob):
+                    await self._place(whole)
             except trio.TooSlowError:
                 raise PeerTimeoutError("The provider is too slow", peer=asking.peer_id) from None
             except (ChangedError, RefusedError) as error:
@@ -139,6 +139,13 @@ class Fetching:
                 if not is_done:
                     self._queue.failed(job)
                 self._tell()
+
+    async def _place(self, targets: Sequence[Target]) -> None:
+        """Finish large files, whatever becomes of the provider meanwhile."""
+        with trio.CancelScope(shield=True):
+            for target in targets:
+                await self._writer.finish(target)
+                self._queue.placed()
 
     async def _close_refused(self, peer_id: str) -> None:
         while (target := self._queue.take_idle(peer_id)) is not None:
@@ -178,9 +185,9 @@ class Fetching:
                     (_root(target), octets) for target, (_, _, octets) in zip(batch, blocks, strict=True)
                 ]
                 verified = await verify_roots(roots, asking.peer_id)
-                await self._writer.write_small(list(zip(batch, verified, strict=True)))
-                for target in batch:
-                    target.left = 0
+                for target, leaf in zip(batch, verified, strict=True):
+                    await self._writer.write_small(target, leaf)
+                    target.left = 0  # at once: what was taken must not come again, whatever is cancelled
         if waiting:
             raise RemoteProtocolError("the provider left out files that were asked for", peer=asking.peer_id)
 

@@ -66,12 +66,11 @@ class Landing:
         await self._files[target.entry.index].write(leaves)
         self.octets_received += sum(len(leaf.octets) for _, leaf in leaves)
 
-    async def write_small(self, leaves: Sequence[tuple[Target, Verified]]) -> None:
-        """Take files of one leaf; they are in place after the next flush."""
-        for target, leaf in leaves:
-            await self._batch.add(self._target(target, len(leaf.octets)), leaf)
-            self.octets_received += len(leaf.octets)
-            self.files_done += 1
+    async def write_small(self, target: Target, leaf: Verified) -> None:
+        """Take a file of one leaf; it is in place after the next flush."""
+        await self._batch.add(self._target(target, len(leaf.octets)), leaf)
+        self.octets_received += len(leaf.octets)
+        self.files_done += 1
 
     async def finish(self, target: Target) -> None:
         """Put a large file in place."""

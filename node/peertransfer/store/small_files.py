@@ -73,11 +73,12 @@ class SmallFileBatch:
             SpaceError: the disk is full; those that fitted are in place.
             StoreError: the disk failed.
         """
-        files, self._waiting, self._size = self._waiting, [], 0
-        if not files:
-            return
         folder = self._folder
         async with folder.lock:
+            # Only now: who is cancelled while it waits for the lock takes no files along.
+            files, self._waiting, self._size = self._waiting, [], 0
+            if not files:
+                return
             folder.check_sound()
             written: list[_Written] = []
             failures: list[PeertransferError] = []
