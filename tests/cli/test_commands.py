@@ -1,11 +1,12 @@
 import json
+import os
 import signal
 import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from peertransfer.cli import asking, get_commands
+from peertransfer.cli import asking, codes, get_commands
 from peertransfer.errors import NotFoundError
 from peertransfer.membership.invite import Invite, issue_invite
 from peertransfer.membership.network import network_id_of_public_key
@@ -68,6 +69,22 @@ def test_share_once_stays_until_one_delivery_and_ends_the_link(cli, node):
 def test_share_qr_draws_a_code(cli, node):
     node.answers["share"] = SHARE
     assert "█" in cli("share", "/etc", "--qr").out
+
+
+def test_a_code_that_does_not_fit_the_terminal_is_not_drawn(cli, node, monkeypatch, capsys):
+    def columns(count):
+        monkeypatch.setattr(codes.shutil, "get_terminal_size", lambda: os.terminal_size((count, 24)))
+
+    monkeypatch.setattr(codes.sys.stdout, "isatty", lambda: True)
+    columns(40)
+    codes.show_code(LINK, to_stderr=False)
+    out, err = capsys.readouterr()
+    assert out == ""
+    width = int(err.split(" columns")[0].split()[-1])
+    columns(width)
+    codes.show_code(LINK, to_stderr=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert {len(line) for line in lines} == {width}
 
 
 def test_get_asks_for_what_was_said(cli, node, tmp_path, monkeypatch):
@@ -451,6 +468,26 @@ def test_transfers_say_how_much_there_is_and_do_not_guess(cli, node):
         ["t2", "paused", "-", "-", "two"],
         ["t3", "running", "0", "%", "48", "MiB", "new"],
     ]
+
+
+def test_transfers_follow_adds_a_line_for_each_that_changed_under_the_same_columns(cli, node, monkeypatch):
+    done = {"transfer_id": "t1", "state": "done", "title": "one", "octets_total": 5, "octets_done": 5}
+    states = [("running", 3), ("running", 40), ("cancelled", 40), None]
+    rounds = iter(states)
+
+    def next_round(seconds=0):
+        now = next(rounds)
+        if now is None:
+            raise KeyboardInterrupt
+        state, percent = now
+        moving = {"transfer_id": "t2", "state": state, "title": "two", "octets_total": 100 << 20}
+        node.answers["transfers"] = {"transfers": [done, {**moving, "octets_done": percent << 20}]}
+
+    next_round()
+    monkeypatch.setattr(get_commands.time, "sleep", next_round)
+    lines = cli("transfers", "--follow").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["TRANSFER", "t1", "t2", "t2", "t2"]
+    assert len({line.index("two") for line in lines[2:]} | {lines[0].index("WHAT")}) == 1
 
 
 def test_transfers_follow_prints_changes_until_it_is_interrupted(cli, node, monkeypatch):

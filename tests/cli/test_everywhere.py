@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 import pytest
@@ -260,6 +261,49 @@ def test_help_of_a_command(cli):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script(cli, shell):
     assert "_PEERTRANSFER_COMPLETE" in cli("completion", shell).out
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["net"], {"network"}),
+        (["network", "j"], {"join"}),
+        (["get", "--"], {"--select", "--overwrite", "--home", "--json"}),
+        (["share", "--hash", ""], {"blake3", "sha2-256"}),
+    ],
+)
+def test_bash_completes_commands_options_and_values(tmp_path, words, wanted):
+    assert wanted <= set(_completed(tmp_path, words))
+
+
+@pytest.mark.parametrize(
+    "words", [["share", "rep"], ["get", LINK, "rep"], ["policy", "check", "rep"], ["--home", "rep"]]
+)
+def test_bash_completes_paths(tmp_path, words):
+    (tmp_path / "report.pdf").touch()
+    assert "default" in _completed(tmp_path, words)
+
+
+def _completed(folder, words):
+    """Return what bash would offer for the last word, and the options that it sets, by the script that we print."""
+    program = Path(sys.executable).parent / "peertransfer"
+    script = """
+        eval "$(peertransfer completion bash)"
+        compopt() { echo "$*"; }
+        COMP_WORDS=(peertransfer "$@"); COMP_CWORD=$#
+        _peertransfer_completion peertransfer
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *words],
+        env={"PATH": f"{program.parent}:/usr/bin:/bin"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split("\n")
 
 
 def test_the_command_line_imports_no_server_no_libp2p_and_no_database():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ WIDE = 90
 """Columns from which there is room for the count of files."""
 MIN_NAME = 8
 REFRESHES_PER_SECOND = 8
+STILL_SECONDS = 3.0
+"""After so long without an octet a rate would be a lie."""
 MAX_PEERS = 4
 """Providers that are named at once."""
 
@@ -67,6 +70,7 @@ class _Drawing:
         self._files = ""
         self._sentence = ""
         self._peers: list[str] = []
+        self._moved_at = time.monotonic()
 
     def take(self, event: Event) -> None:
         """Note an event."""
@@ -77,14 +81,13 @@ class _Drawing:
             if name:
                 self._progress.update(self._task, description=display(name))
             total = number(event, "octets_total")
+            if number(event, "octets_done") != self._progress.tasks[0].completed:
+                self._moved_at = time.monotonic()
             self._progress.update(self._task, total=total or None, completed=number(event, "octets_done"))
             self._files = _files(event) if self._width >= WIDE else ""
             self._sentence = ""
         if "providers" in event:
-            self._peers = [
-                f"{short(one.get('peer_id'))} {display(text(one, 'state'))}"
-                for one in records(event, "providers")
-            ]
+            self._peers = [_peer(one) for one in records(event, "providers")]
 
     def render(self) -> Group:
         """Return what is on the screen now."""
@@ -92,7 +95,9 @@ class _Drawing:
         from rich.text import Text
 
         task = self._progress.tasks[0]
-        self._progress.update(self._task, figures=_figures(task, self._files))
+        still_seconds = time.monotonic() - self._moved_at
+        figures = _figures(task, self._files, still_seconds if still_seconds > STILL_SECONDS else 0)
+        self._progress.update(self._task, figures=figures)
         lines: list[Progress | Text] = [self._progress]
         below = [self._sentence] if self._sentence else []
         if self._peers:
@@ -100,6 +105,11 @@ class _Drawing:
             below.append(", ".join(self._peers[:MAX_PEERS]) + (f" and {more} more" if more > 0 else ""))
         lines += [Text(f"  {line}", no_wrap=True, overflow="ellipsis", style="dim") for line in below]
         return Group(*lines)
+
+
+def _peer(one: Event) -> str:
+    name, state = short(one.get("peer_id")), display(text(one, "state"))
+    return state if name in state else f"{name} {state}"
 
 
 def _columns(width: int) -> Progress:
@@ -120,9 +130,17 @@ def _columns(width: int) -> Progress:
     return rich_progress.Progress(name, bar, figures, expand=True)
 
 
-def _figures(task: Task, files: str) -> str:
-    """Return percentage, rate, time left and files, as far as they are known."""
+def _figures(task: Task, files: str, still_seconds: float) -> str:
+    """Return percentage, rate, time left and files, as far as they are known.
+
+    Args:
+        task: what is measured.
+        files: how many of them.
+        still_seconds: how long nothing has come by now; 0: something comes.
+    """
     parts = [f"{task.percentage:.0f} %"] if task.total else []
+    if task.total and still_seconds:
+        return "  ".join([*parts, f"nothing for {span_text(still_seconds)}"])
     if task.speed:
         parts.append(f"{size_text(task.speed)}/s")
     if task.time_remaining is not None:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import click
 
 HOME_VARIABLE = "PEERTRANSFER_HOME"
+ANY_PATH = click.Path(readable=False, allow_dash=True)
+"""A path of which nothing is checked here; shells complete it."""
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -69,6 +71,7 @@ def _common_options() -> list[click.Parameter]:
     return [
         click.Option(
             ["--home"],
+            type=ANY_PATH,
             metavar="DIR",
             expose_value=False,
             callback=_keep_home,

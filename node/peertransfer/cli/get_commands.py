@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import sys
@@ -14,7 +13,7 @@ import click
 
 from peertransfer.cli import asking
 from peertransfer.cli.bars import Watcher, watching
-from peertransfer.cli.frame import Command, Settings, accept_privacy_option
+from peertransfer.cli.frame import ANY_PATH, Command, Settings, accept_privacy_option
 from peertransfer.cli.output import joined, note, number, records, say, short, show_document, text
 from peertransfer.cli.spans import count_text, size_text, span_text
 from peertransfer.cli.tables import show_table, show_tree
@@ -31,7 +30,7 @@ MAX_NOT_GIVEN = 10
 
 @click.command(cls=Command)
 @click.argument("link", metavar="LINK|-")
-@click.argument("dest", default=".", metavar="[DEST]")
+@click.argument("dest", default=".", type=ANY_PATH, metavar="[DEST]")
 @click.option(
     "--from", "from_addrs", multiple=True, metavar="MULTIADDR", help="A provider's address; again for more."
 )
@@ -111,14 +110,13 @@ def ls(settings: Settings, target: str | None, accept_privacy: bool) -> None:
 @click.pass_obj
 def transfers(settings: Settings, follow: bool) -> None:
     """Show what is being fetched, and what is paused."""
-    shown = ""
+    shown: Mapping[str, object] | None = None
     with contextlib.suppress(KeyboardInterrupt), asking.ending_by_signal():
         while True:
             answer = asking.answer(settings, "transfers")
-            text_form = json.dumps(answer)
-            if text_form != shown:
-                _show_transfers(settings, answer)
-                shown = text_form
+            if answer != shown:
+                _show_transfers(settings, answer, shown)
+                shown = answer
             if not follow:
                 return
             time.sleep(FOLLOW_SECONDS)
@@ -232,7 +230,10 @@ def _listed_size(entry: Mapping[str, object]) -> str:
     return size_text(number(entry, "size")) if "size" in entry and entry.get("kind") != "folder" else ""
 
 
-def _show_transfers(settings: Settings, answer: Mapping[str, object]) -> None:
+def _show_transfers(
+    settings: Settings, answer: Mapping[str, object], before: Mapping[str, object] | None
+) -> None:
+    """Draw all transfers, or only those that changed since the answer ``before``."""
     if settings.as_json:
         show_document(answer)
         return
@@ -252,7 +253,15 @@ def _show_transfers(settings: Settings, answer: Mapping[str, object]) -> None:
                 text(one, "title") or os.path.basename(text(one, "dest")) or "-",
             )
         )
-    show_table(("TRANSFER", "STATE", "DONE", "SIZE", "WHAT"), rows, right=("DONE", "SIZE"), loose=("WHAT",))
+    known = [] if before is None else records(before, "transfers")
+    changed = {index for index, one in enumerate(found) if one not in known}
+    show_table(
+        ("TRANSFER", "STATE    ", " DONE", "    SIZE", "WHAT"),
+        rows,
+        right=(" DONE", "    SIZE"),
+        loose=("WHAT",),
+        only=changed if known else None,
+    )
 
 
 def _show_change(settings: Settings, answer: Mapping[str, object], sentence: str) -> None:

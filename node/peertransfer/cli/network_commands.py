@@ -10,7 +10,7 @@ import click
 from peertransfer.cli import asking
 from peertransfer.cli.bars import watching
 from peertransfer.cli.codes import show_code
-from peertransfer.cli.frame import Group, Settings, accept_privacy_option
+from peertransfer.cli.frame import ANY_PATH, Group, Settings, accept_privacy_option
 from peertransfer.cli.output import note, number, records, say, show_document, text, texts
 from peertransfer.cli.spans import count_text, moment_text, parse_expiry, span_text
 from peertransfer.cli.tables import show_facts
@@ -134,7 +134,9 @@ def network_invite(
 @network.command("join")
 @click.argument("invite", required=False, metavar="[INVITE|-]")
 @click.option("--name", help="With --psk: what to call the network here.")
-@click.option("--psk", "psk_file", metavar="FILE", help="A standard swarm.key file; - is standard input.")
+@click.option(
+    "--psk", "psk_file", type=ANY_PATH, metavar="FILE", help="A standard swarm.key file; - is standard input."
+)
 @click.option("--bootstrap", multiple=True, metavar="MULTIADDR", help="With --psk: a peer to begin with.")
 @accept_privacy_option
 @click.pass_obj

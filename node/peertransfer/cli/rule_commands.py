@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from peertransfer.cli import asking
-from peertransfer.cli.frame import Group, Settings
+from peertransfer.cli.frame import ANY_PATH, Group, Settings
 from peertransfer.cli.output import number, records, say, short, show_document, text
 from peertransfer.cli.spans import moment_text, parse_moment
 from peertransfer.cli.tables import show_facts, show_table
@@ -46,7 +46,7 @@ def policy_show(settings: Settings) -> None:
 
 
 @policy.command("check")
-@click.argument("file", metavar="FILE|-")
+@click.argument("file", type=ANY_PATH, metavar="FILE|-")
 @click.pass_obj
 def policy_check(settings: Settings, file: str) -> None:
     """Say whether a policy file is valid; nothing changes."""

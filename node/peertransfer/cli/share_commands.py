@@ -11,7 +11,7 @@ import click
 from peertransfer.cli import asking
 from peertransfer.cli.bars import watching
 from peertransfer.cli.codes import show_code
-from peertransfer.cli.frame import Command, Group, Settings, accept_privacy_option
+from peertransfer.cli.frame import ANY_PATH, Command, Group, Settings, accept_privacy_option
 from peertransfer.cli.output import note, number, records, say, short, show_document, text, texts
 from peertransfer.cli.spans import count_text, moment_text, parse_expiry, size_text
 from peertransfer.cli.tables import show_table
@@ -30,7 +30,7 @@ class _Delivered(Exception):  # noqa: N818 - an outcome, not an error
 
 
 @click.command(cls=Command)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=ANY_PATH, metavar="PATH...")
 @click.option(
     "--network", metavar="ID", help='Which network to share in; "open" for a link that works for anybody.'
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from peertransfer.cli.output import escaped, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 PLAIN_WIDTH = 80
 """Columns where standard output is no terminal."""
@@ -28,6 +28,7 @@ def show_table(
     *,
     right: Sequence[str] = (),
     loose: Sequence[str] = (),
+    only: Collection[int] | None = None,
 ) -> None:
     """Draw a table on standard output.
 
@@ -36,6 +37,7 @@ def show_table(
         rows: cells, shown as text.
         right: headings of the columns that are numbers.
         loose: headings of the columns that give way where there is not enough room.
+        only: indexes of the rows that are written, in the columns of the whole table; None: all, headed.
     """
     from rich.cells import cell_len
 
@@ -49,7 +51,9 @@ def show_table(
     kept = [
         next(shares) if heading in loose else width for width, heading in zip(firm, headings, strict=True)
     ]
-    for row in cells:
+    for index, row in enumerate(cells, -1):
+        if only is not None and index not in only:
+            continue
         parts = (
             _fitted(cell, width, to_right=heading in right)
             for cell, width, heading in zip(row, kept, headings, strict=True)

@@ -151,6 +151,10 @@ class Getting:
         finally:
             with trio.CancelScope(shield=True):
                 await self._end(run, is_done=is_done)
+        if run.scope.cancelled_caught and run.is_given_up:
+            raise CancelledTransferError(
+                "The transfer was cancelled", "What was not complete of it is removed."
+            )
         if run.scope.cancelled_caught:
             raise CancelledTransferError("The transfer was paused", "Run the same command again to go on.")
         report(run, operation, progress)

@@ -45,7 +45,7 @@ def what_a_finder_learns(link: Link, item: ItemFacts, policy: Policy) -> list[st
     shown = sorted(name.removeprefix("share_") for name in fields if explained[f"openings.{name}"].shown)
     sentences = [
         f"From the link alone: the network {link.network_id!r}"
-        + (f" and {len(link.addrs)} addresses of this node." if link.addrs else ", and no address."),
+        + (f" and {_addresses(len(link.addrs))} of this node." if link.addrs else ", and no address."),
         f"Who can reach this node and has the link learns: {', '.join(shown)}."
         if shown
         else "It opens nothing.",
@@ -53,3 +53,7 @@ def what_a_finder_learns(link: Link, item: ItemFacts, policy: Policy) -> list[st
     if "content" in shown:
         sentences.append("And it can fetch the files, until the link ends.")
     return sentences
+
+
+def _addresses(count: int) -> str:
+    return "one address" if count == 1 else f"{count} addresses"
