@@ -41,9 +41,9 @@ def done(queue, job):
     """End a job well, and put in place what is whole; return that."""
     whole = queue.done(job)
     if not isinstance(job, SmallJob):
-        for _ in whole:
+        for one in whole:
             assert not queue.is_over
-            queue.placed()
+            queue.placed(one)
     return whole
 
 
@@ -185,12 +185,51 @@ def test_files_that_one_provider_refused_do_not_keep_others_from_being_opened():
     assert isinstance(queue.take("one"), NodesJob)
 
 
+def twin(index, of):
+    return Target.of(
+        RemoteEntry(index, "file", (str(index),), of.entry.root, 100, executable=False), of.entry.root
+    )
+
+
+def test_of_twins_one_is_asked_for_until_it_is_in_place():
+    first = large(1)
+    second = twin(2, first)
+    queue = FetchQueue([first, second])
+    nodes = queue.take("peer")
+    assert queue.take("peer") is None
+    queue.opened(first, [])
+    assert queue.done(nodes) == [first]
+    assert queue.take("peer") is None
+    queue.placed(first)
+    again = queue.take("peer")
+    assert again.target is second
+    assert second.verifier is first.verifier
+    queue.opened(second, [])
+    assert done(queue, again) == [second]
+    assert queue.is_over
+
+
+@pytest.mark.parametrize("at_nodes", [True, False])
+def test_a_twin_of_a_refused_file_is_asked_for_itself(at_nodes):
+    first = large(1)
+    queue = FetchQueue([first, twin(2, first)])
+    job = queue.take("peer")
+    if not at_nodes:
+        queue.opened(first, range(3))
+        done(queue, job)
+        job = queue.take("peer")
+    queue.refused(job, "peer", CHANGED)
+    assert queue.take("peer").target.entry.index == 2
+
+
 @given(st.data())
 def test_with_any_refusals_every_file_ends_or_is_refused_by_everybody(data):
     kinds = data.draw(st.lists(st.booleans(), max_size=12))
     targets = [(large if is_large else small)(index) for index, is_large in enumerate(kinds)]
+    firsts = [one for one in targets if not one.is_small]
+    targets += [twin(len(targets) + number, one) for number, one in enumerate(firsts)]
     refusing = data.draw(
-        st.fixed_dictionaries({peer: st.sets(st.integers(0, 11)) for peer in ("one", "two")})
+        st.fixed_dictionaries({peer: st.sets(st.integers(0, 23)) for peer in ("one", "two")})
     )
     queue = FetchQueue(targets)
     outstanding = []

@@ -258,3 +258,15 @@ async def test_small_files_that_were_taken_are_placed_once_though_their_provider
         await getter.get(answer["link"], tmp_path / "dest", giver)
     assert losses
     assert {path.name: path.read_bytes() for path in (tmp_path / "dest").iterdir()} == files
+
+
+async def test_files_of_the_same_octets_are_fetched_once(tmp_path):
+    same = octets_of(3 * CHUNK_SIZE + 7)
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        answer = await giver.share({"a": same, "b": same, "in/c": same})
+        got = await getter.get(answer["link"], tmp_path / "dest", giver)
+        assert (got["octets_received"], got["octets_reused"]) == (len(same), 2 * len(same))
+        (tmp_path / "dest" / "b").unlink()
+        again = await getter.get(answer["link"], tmp_path / "dest", giver)
+        assert (again["octets_received"], again["octets_reused"]) == (0, 3 * len(same))
+    assert [(tmp_path / "dest" / name).read_bytes() == same for name in ("a", "b", "in/c")] == [True] * 3

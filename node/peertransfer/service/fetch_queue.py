@@ -3,7 +3,8 @@
 It does no I/O. Small files (one leaf) are asked for many at once; a large file's nodes come first, then its
 leaves, a few at a time. What a provider failed to bring goes back to the front. A file that one provider
 refuses (it changed there, or is not shown) is kept for the others: a refused request for many files is
-halved until it is known which of them it was.
+halved until it is known which of them it was. Of large files with the same octets one is asked for; the
+others are there then, or are asked for where it was refused.
 """
 
 from __future__ import annotations
@@ -95,8 +96,17 @@ class FetchQueue:
     def __init__(self, targets: Iterable[Target]) -> None:
         self._small: deque[Target] = deque()
         self._large: deque[Target] = deque()
+        self._twins: dict[Cid, list[Target]] = {}
+        """Large files of the same octets as one that is asked for: they wait until it is in place."""
         for target in targets:
-            (self._small if target.is_small else self._large).append(target)
+            root = target.entry.root
+            if target.is_small or root is None:
+                self._small.append(target)
+            elif root in self._twins:
+                self._twins[root].append(target)
+            else:
+                self._twins[root] = []
+                self._large.append(target)
         self._halves: deque[tuple[Target, ...]] = deque()
         """Small files of a request that was refused for one of them."""
         self._shelf: list[Target] = []
@@ -177,9 +187,11 @@ class FetchQueue:
                 target.refused[peer_id] = error
                 self._open.remove(target)
                 self._shelf.append(target)
+                self._free_twins(target)
             case LeavesJob(target, indices):
                 target.refused[peer_id] = error
                 target.missing.extendleft(reversed(indices))
+                self._free_twins(target)
 
     def take_idle(self, peer_id: str) -> Target | None:
         """Take out an open file that this provider refused and nobody works on, to be closed and shelved."""
@@ -207,9 +219,17 @@ class FetchQueue:
         self._outstanding += 1
         return [target]
 
-    def placed(self) -> None:
+    def placed(self, target: Target) -> None:
         """Note that a whole large file is in place: not before is everything over."""
         self._outstanding -= 1
+        for twin in self._free_twins(target):
+            twin.verifier = target.verifier
+
+    def _free_twins(self, target: Target) -> list[Target]:
+        assert target.entry.root is not None
+        twins = self._twins.pop(target.entry.root, [])
+        self._large.extendleft(reversed(twins))
+        return twins
 
     def _leaves(self, peer_id: str) -> LeavesJob | None:
         target = next((one for one in self._open if one.missing and peer_id not in one.refused), None)

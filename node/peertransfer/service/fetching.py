@@ -145,7 +145,7 @@ class Fetching:
         with trio.CancelScope(shield=True):
             for target in targets:
                 await self._writer.finish(target)
-                self._queue.placed()
+                self._queue.placed(target)
 
     async def _close_refused(self, peer_id: str) -> None:
         while (target := self._queue.take_idle(peer_id)) is not None:

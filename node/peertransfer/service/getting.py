@@ -183,7 +183,8 @@ class Getting:
         run.folder = await trio.to_thread.run_sync(
             PartialFolder, run.root, run.transfer.transfer_id, self._transfers
         )
-        run.landing = Landing(run.folder, missing)
+        there = {one.placement.root: one.path for one in surveyed if one.placement.root and one.is_there}
+        run.landing = Landing(run.folder, missing, there)
         run.landing.octets_reused = sum(one.size for one in surveyed if one.is_there)
         run.reused_files = sum(one.is_there and one.placement.root is not None for one in surveyed)
         targets = [

@@ -14,6 +14,7 @@ from peertransfer.store.small_files import SmallFileBatch
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from peertransfer.content.cid import Cid
     from peertransfer.content.verified import Verified
     from peertransfer.service.fetch_queue import Target
     from peertransfer.store.partial import PartialFile, PartialFolder
@@ -33,9 +34,19 @@ def adjust(root: DestinationRoot, surveyed: Sequence[Surveyed]) -> None:
 class Landing:
     """Counts and places what arrives."""
 
-    def __init__(self, folder: PartialFolder, places: Mapping[int, Surveyed]) -> None:
+    def __init__(
+        self, folder: PartialFolder, places: Mapping[int, Surveyed], there: Mapping[Cid, Sequence[str]]
+    ) -> None:
+        """Begin with nothing received.
+
+        Args:
+            folder: of the unfinished files.
+            places: where each missing file goes, by its index in the manifest.
+            there: where whole files of this share are already, by their root.
+        """
         self._folder = folder
         self._places = places
+        self._there = dict(there)
         self._files: dict[int, PartialFile] = {}
         self._seen: set[int] = set()
         """Large files that were opened in this run: what is in one again arrived in it."""
@@ -53,8 +64,9 @@ class Landing:
         file = await self._folder.open_file(self._target(target, shape.size), target.verifier.leaf_cid)
         self._files[target.entry.index] = file
         place = self._places[target.entry.index]
-        if place.overwrites:
-            await seed(file, self._folder.root, place.path, target.verifier.leaf_cid)
+        twin = self._there.get(file.target.root)
+        for path in filter(None, (twin, place.path if place.overwrites else None)):
+            await seed(file, self._folder.root, path, target.verifier.leaf_cid)
         missing = list(file.missing())
         if target.entry.index not in self._seen:
             self._seen.add(target.entry.index)
@@ -74,7 +86,9 @@ class Landing:
 
     async def finish(self, target: Target) -> None:
         """Put a large file in place."""
-        await self._files.pop(target.entry.index).finish()
+        file = self._files.pop(target.entry.index)
+        await file.finish()
+        self._there[file.target.root] = file.target.path
         self.files_done += 1
 
     async def close(self, target: Target) -> None:

@@ -1,4 +1,4 @@
-"""What of a file that is to be replaced is the same in the one that replaces it?
+"""What of a file that is to come is here already, in the one that it replaces or in a twin?
 
 Leaves at the same place only: an octet that was put in moves all that follow, and those are fetched. Every
 leaf is hashed before it is taken. Spec: CLI.md ``get --overwrite``.
