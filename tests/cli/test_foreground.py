@@ -167,7 +167,9 @@ def test_on_a_terminal_init_shows_three_sentences_and_asks(tmp_path, answer):
     assert code == 0
     assert (tmp_path / "new" / "config.toml").exists()
     question = screen.split("Do you agree?")[0]
-    assert len([line for line in question.splitlines() if line.startswith("  ")]) == 3
+    lines = question.splitlines()
+    assert len([line for line in lines if line.startswith("- ")]) == 3
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("answer", ["n", ""])

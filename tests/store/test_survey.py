@@ -45,7 +45,7 @@ async def test_a_file_that_is_there_and_verifies_is_reused(root, file, mode):
 async def test_a_file_that_differs_is_a_clash_named_with_how_many_more(root):
     for name in ("f", "g", "h"):
         (root.path / name).write_bytes(b"mine")
-    with pytest.raises(ClashError, match="and so do 2 more") as caught:
+    with pytest.raises(ClashError, match="like 2 more") as caught:
         await survey(root, [place(SMALL, name, entry=n) for n, name in enumerate("fgh")], "refuse")
     assert caught.value.path == str(root.path / "f")
     assert "--overwrite" in caught.value.hint

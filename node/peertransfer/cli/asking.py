@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
@@ -220,8 +222,10 @@ def _ask_consent(statement: Statement) -> bool:
         if keyboard is None:
             return False
         note("There is no home yet. Before one is made:")
-        for line in statement.summary:
-            note(f"  {line}")
+        width = shutil.get_terminal_size().columns
+        for sentence in statement.summary:
+            for line in textwrap.wrap(f"- {sentence}", width, subsequent_indent="  "):
+                note(line)
         while True:
             choice = _typed("Do you agree? [y]es, [n]o, [d]etails (no): ", keyboard)
             if choice in {"y", "yes"}:

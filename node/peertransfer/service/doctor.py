@@ -98,7 +98,7 @@ async def examine(home: Home, hosts: Hosts) -> list[Check]:
             check(
                 f"listen ({name})",
                 ok=bool(host.listen_addrs),
-                detail=f"{len(host.listen_addrs)} addresses, port {host.listen_port}",
+                detail=f"port {host.listen_port} at: {', '.join(host.listen_addrs) or 'no address'}",
                 mend="Look at listen in config.toml.",
             )
         )

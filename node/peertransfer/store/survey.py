@@ -93,7 +93,7 @@ def _survey_all(
             found.append(surveyed)
     if clashes:
         first = root.clash(clashes[0].path)
-        others = f", and so do {len(clashes) - 1} more" if len(clashes) > 1 else ""
+        others = f", like {len(clashes) - 1} more" if len(clashes) > 1 else ""
         raise ClashError(first.message + others, CLASH_HINT, path=first.path)
     return tuple(found)
 
