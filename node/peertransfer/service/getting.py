@@ -151,12 +151,8 @@ class Getting:
         finally:
             with trio.CancelScope(shield=True):
                 await self._end(run, is_done=is_done)
-        if run.scope.cancelled_caught and run.is_given_up:
-            raise CancelledTransferError(
-                "The transfer was cancelled", "What was not complete of it is removed."
-            )
         if run.scope.cancelled_caught:
-            raise CancelledTransferError("The transfer was paused", "Run the same command again to go on.")
+            raise _cancelled(run)
         report(run, operation, progress)
         if run.selected and run.hidden:
             raise refusal_of(run.hidden, run.file_count + len(run.hidden))
@@ -371,6 +367,12 @@ def _choose(run: Run, share: RemoteShare) -> None:
     run.chosen = tuple(entry for entry in chosen if entry.kind != "file" or entry.root is not None)
     if closed and not run.file_count:
         raise refusal_of(run.hidden, len(closed))
+
+
+def _cancelled(run: Run) -> CancelledTransferError:
+    if run.is_given_up:
+        return CancelledTransferError("The transfer was cancelled", "What was not complete of it is removed.")
+    return CancelledTransferError("The transfer was paused", "Run the same command again to go on.")
 
 
 def _open_root(path: Path, is_titled: bool) -> DestinationRoot:
