@@ -46,7 +46,7 @@ Ask: TypeAlias = Callable[[Getter, Want], "tuple[int, SealedFrame]"]
 
 MAX_REQUESTS = 8
 """Requests of ours outstanding on one stream."""
-SILENCE_SECONDS = 12.0
+SILENCE_SECONDS = 10.0
 """A provider that owes an answer and says nothing for so long is silent."""
 READ_SIZE = 1 << 18
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from peertransfer.service.loading import RemoteShare
     from peertransfer.store.deliveries import Bans
 
-PATIENCE_SECONDS = 12.0
+PATIENCE_SECONDS = 10.0
 """Without a provider that sends for so long, ``get`` says why and ends."""
 DIAL_TRIES = 3
 """Nobody answering so often in a row, at a provider that never sent, is nobody there."""
