@@ -1,7 +1,5 @@
-import json
 import os
 import signal
-import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -347,40 +345,6 @@ def test_doctor_fails_where_a_check_does(cli, node):
     assert outcome.out == "BAD  disk: full\n     mend: free some\n"
 
 
-def test_network_show_tells_host_bootstrap_and_when_in_words(cli, node):
-    node.answers["network_show"] = {
-        "network_id": "n1",
-        "name": "clinic",
-        "kind": "own",
-        "has_psk": True,
-        "created_at": 1_795_602_132,
-        "peer_id": PEER,
-        "listen_addrs": ["/ip4/192.0.2.7/tcp/4001"],
-        "bootstrap": [],
-    }
-    out = cli("network", "show", "n1").out
-    for word in ("clinic", "n1", "made here", "pre-shared key", "2026-11-", PEER, "/ip4/192.0.2.7/tcp/4001"):
-        assert word in out
-    assert "True" not in out
-    assert "1795602132" not in out
-    assert "bootstrap peers:\n  none\n" in out
-
-
-@pytest.mark.parametrize(
-    ("words", "hint"),
-    [
-        (("--peer", "nonsense"), "12D3Koo"),
-        (("--item", "nonsense"), ""),
-        (("--peer", PEER, "--item", "x"), ""),
-    ],
-)
-def test_a_ledger_filter_that_names_nothing_is_exit_2_and_asks_nobody(cli, node, words, hint):
-    outcome = cli("privacy", "ledger", *words)
-    assert outcome.code == 2
-    assert hint in outcome.err
-    assert node.calls == []
-
-
 @pytest.mark.parametrize(("seen", "words"), [(0, "no peer of it"), (1, "1 peer of it"), (3, "3 peers of it")])
 def test_joining_says_how_many_peers_are_connected_and_not_who_they_are(cli, node, seen, words):
     node.answers["network_join_invite"] = {"name": "clinic", "members_seen": seen, "seconds": 2}
@@ -389,125 +353,9 @@ def test_joining_says_how_many_peers_are_connected_and_not_who_they_are(cli, nod
     assert "member" not in out
 
 
-def test_peers_are_listed_by_the_name_of_their_network(cli, node):
-    node.answers["peers"] = {"peers": [{"peer_id": PEER, "network_id": "x" * 50, "network": "clinic"}]}
-    assert "…gYhRmLJt  clinic" in cli("peers").out
-
-
 def test_export_psk_prints_the_key_and_nothing_else(cli, node):
     node.answers["network_export_psk"] = {"psk": "/key/swarm/psk/1.0.0/\n/base16/\nff\n"}
     assert cli("network", "export-psk", "n1").out == "/key/swarm/psk/1.0.0/\n/base16/\nff\n"
-
-
-def test_status_lists_hosts_with_whole_addresses(cli, node):
-    addr = f"/ip4/192.0.2.1/tcp/4001/p2p/{PEER}"
-    node.answers["status"] = {
-        "state": "running",
-        "version": "0.1.0",
-        "connections": 0,
-        "hosts": [{"network_id": "open", "name": "open", "listen_addrs": [addr], "members_seen": 2}],
-    }
-    out = cli("status").out
-    assert addr in out
-    assert "connections  0" in out
-
-
-def test_tables_fit_eighty_columns(cli, node):
-    long = "x" * 200
-    rows = [
-        {"peer_id": PEER, "network_id": long, "direction": "inbound", "connected_at": time.time() - 90_000},
-    ]
-    node.answers["peers"] = {"peers": rows}
-    node.answers["ledger"] = {
-        "entries": [
-            {
-                "at": 1,
-                "peer_id": PEER,
-                "view": "openings",
-                "item": "b" * 59,
-                "fields": ["name"] * 20,
-                "rule": long,
-                "count": 7,
-            }
-        ]
-    }
-    node.answers["transfers"] = {"transfers": [{"transfer_id": "t1", "state": "paused", "title": long}]}
-    for words in (("peers",), ("privacy", "ledger"), ("transfers",)):
-        lines = cli(*words).out.splitlines()
-        assert len(lines) == 2, lines
-        assert max(len(line) for line in lines) <= 80
-    shown = cli("privacy", "ledger").out.splitlines()[1]
-    assert "…gYhRmLJt  openings  …bbbbbbbb" in shown
-    assert shown.endswith(" 7")
-    assert "…gYhRmLJt " in cli("peers").out
-
-
-def test_what_was_asked_in_vain_is_a_list_of_its_own(cli, node):
-    node.answers["ledger"] = {"refusals": []}
-    assert cli("privacy", "ledger", "--refusals").out == "Nobody was refused anything.\n"
-    refusal = {"last_at": 1, "network_id": "open", "peer_id": PEER, "view": "grant", "item": "", "count": 3}
-    node.answers["ledger"] = {"refusals": [refusal]}
-    shown = cli("privacy", "ledger", "--refusals").out.splitlines()
-    assert shown[0].split() == ["LAST", "WHO", "VIEW", "ITEM", "N"]
-    assert shown[1].split()[-4:] == ["…gYhRmLJt", "grant", "-", "3"]
-    assert cli("--json", "privacy", "ledger", "--refusals").document == node.answers["ledger"]
-
-
-def test_transfers_say_how_much_there_is_and_do_not_guess(cli, node):
-    known = {"octets_total": 48 << 20, "octets_done": 12 << 20}
-    node.answers["transfers"] = {
-        "transfers": [
-            {"transfer_id": "t1", "state": "paused", "title": "one", **known},
-            {"transfer_id": "t2", "state": "paused", "title": "two", "octets_total": None, "octets_done": 0},
-            {"transfer_id": "t3", "state": "running", "title": "new", **known, "octets_done": 0},
-        ]
-    }
-    rows = [line.split() for line in cli("transfers").out.splitlines()[1:]]
-    assert rows == [
-        ["t1", "paused", "25", "%", "48", "MiB", "one"],
-        ["t2", "paused", "-", "-", "two"],
-        ["t3", "running", "0", "%", "48", "MiB", "new"],
-    ]
-
-
-def test_transfers_follow_adds_a_line_for_each_that_changed_under_the_same_columns(cli, node, monkeypatch):
-    done = {"transfer_id": "t1", "state": "done", "title": "one", "octets_total": 5, "octets_done": 5}
-    states = [("running", 3), ("running", 40), ("cancelled", 40), None]
-    rounds = iter(states)
-
-    def next_round(seconds=0):
-        now = next(rounds)
-        if now is None:
-            raise KeyboardInterrupt
-        state, percent = now
-        moving = {"transfer_id": "t2", "state": state, "title": "two", "octets_total": 100 << 20}
-        node.answers["transfers"] = {"transfers": [done, {**moving, "octets_done": percent << 20}]}
-
-    next_round()
-    monkeypatch.setattr(get_commands.time, "sleep", next_round)
-    lines = cli("transfers", "--follow").out.splitlines()
-    assert [line.split()[0] for line in lines] == ["TRANSFER", "t1", "t2", "t2", "t2"]
-    assert len({line.index("two") for line in lines[2:]} | {lines[0].index("WHAT")}) == 1
-
-
-def test_transfers_follow_prints_changes_until_it_is_interrupted(cli, node, monkeypatch):
-    node.answers["transfers"] = {"transfers": []}
-    rounds = []
-
-    def next_round(seconds):
-        rounds.append(seconds)
-        if len(rounds) == 2:
-            node.answers["transfers"] = {"transfers": [{"transfer_id": "t1"}]}
-        if len(rounds) == 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(get_commands.time, "sleep", next_round)
-    outcome = cli("transfers", "--follow", "--json")
-    assert outcome.code == 0
-    assert [json.loads(line) for line in outcome.out.splitlines()] == [
-        {"transfers": []},
-        {"transfers": [{"transfer_id": "t1"}]},
-    ]
 
 
 def test_a_share_that_is_not_there_is_exit_1(cli, node):

@@ -47,9 +47,9 @@ def check_peer(word: str) -> str:
     Raises:
         UsageError: it is none.
     """
-    from peertransfer.transport.multiaddrs import peer_id_octets, peer_id_text
+    from peertransfer.service.references import normal_peer_id
 
-    return peer_id_text(peer_id_octets(word))
+    return normal_peer_id(word)
 
 
 def check_cid(word: str) -> str:
