@@ -2,7 +2,7 @@
 
 Peers' streams are libp2p's, and only ``net`` and ``transport`` can hold one (import contract). There, the
 writers are ``net/peer_stream.py``, which takes sealed frames, and ``transport``: the record layer, yamux and
-multistream-select. The library's ping echo is its own. The rooms above get ``PeerStream``, whose ``send``
+multistream-select, and the ping echo, which gives back the peer's own octets. The rooms above get ``PeerStream``, whose ``send``
 takes nothing but a ``SealedFrame`` (``tests/typing``). ``control`` and ``cli`` speak to this machine's own
 socket and terminal.
 """

@@ -24,7 +24,6 @@ from libp2p.network import swarm
 from libp2p.network.auto_connector import AutoConnector
 from libp2p.peer.id import ID
 from libp2p.security.pnet import psk_conn
-from libp2p.stream_muxer import muxer_multistream
 from libp2p.stream_muxer.exceptions import MuxedStreamEOF
 from libp2p.stream_muxer.yamux import yamux
 from libp2p.utils.varint import encode_uvarint, read_delim, read_varint_prefixed_bytes_limited
@@ -111,7 +110,6 @@ def test_the_hooks_that_we_replace_are_still_there():
         (swarm.Swarm, "_schedule_auto_connect"),
         (swarm.Swarm, "_schedule_prune"),
         (swarm.Swarm, "add_conn"),
-        (muxer_multistream.MuxerMultistream, "new_conn"),
         (yamux.Yamux, "_write_frame"),
         (yamux.Yamux, "_read_data_body"),
         (yamux.Yamux, "_cleanup_on_error"),

@@ -8,7 +8,7 @@ from interop_kit import NodeHome, start_peer
 from private_network_kit import private_network
 
 from peertransfer.membership.network import EXCHANGE_PROTOCOL
-from peertransfer.transport.muxer import MAX_INBOUND_STREAMS
+from peertransfer.transport.yamux_session import MAX_INBOUND_STREAMS
 
 pytestmark = pytest.mark.interop
 STRANGERS_KAD = "/somewhere/kad/1.0.0"

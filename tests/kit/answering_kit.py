@@ -80,17 +80,22 @@ class Pipe:
 
 
 class MemoryStream:
-    """Stands for ``transport.muxed_stream.MuxedStream``."""
+    """Stands for ``transport.swarm_stream.SwarmStream``."""
 
     def __init__(self, peer_id, inbound, outbound):
         self.peer_id = peer_id
-        self.muxer = SimpleNamespace(tally=SimpleNamespace(sent=0, received=0))
+        self.tally = SimpleNamespace(sent=0, received=0)
         self.inbound, self.outbound = inbound, outbound
-        self.read = inbound.read
-        self.write_some = outbound.write
 
-    def rest(self):
-        return None
+    async def read_pieces(self, limit):
+        octets = await self.inbound.read(limit)
+        return [memoryview(octets)] if octets else []
+
+    async def write_pieces(self, pieces, stall_seconds):
+        rest = memoryview(b"".join(pieces))
+        while rest:
+            with trio.fail_after(stall_seconds):
+                rest = rest[await self.outbound.write(rest) :]
 
     async def close_write(self):
         await self.outbound.end()

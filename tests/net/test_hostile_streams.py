@@ -18,8 +18,8 @@ from peertransfer.disclosure.audience import OnePeer
 from peertransfer.disclosure.frame import seal_frame
 from peertransfer.errors import DisclosureError, PeerTimeoutError, RemoteProtocolError, StreamLostError
 from peertransfer.net.host import MAX_STREAMS_PER_PROTOCOL, NetworkHost
-from peertransfer.transport.muxer import MAX_INBOUND_STREAMS
 from peertransfer.transport.negotiation import HEADER
+from peertransfer.transport.yamux_session import MAX_INBOUND_STREAMS
 
 pytestmark = pytest.mark.swarm
 
@@ -180,7 +180,7 @@ async def test_a_flood_of_streams_is_reset_and_hurts_nobody_else():
         assert time.perf_counter() - started < 2
         flooded = [one.muxed_conn for one in far._swarm.get_connections()]
         assert len(flooded) <= before
-        assert all(len(one.streams) <= MAX_INBOUND_STREAMS + 12 for one in flooded)
+        assert all(one.session.stream_count <= MAX_INBOUND_STREAMS + 12 for one in flooded)
 
 
 # --- octets that are not taken, or not sent --------------------------------------------------------
@@ -217,7 +217,7 @@ async def test_a_reader_that_takes_nothing_at_all_is_given_up():
         far.set_handler("/test/never/1.0.0", never)
         stream = await near.open_stream(far.peer_id, "/test/never/1.0.0")
         with trio.fail_after(5), pytest.raises(PeerTimeoutError, match="takes nothing"):
-            await stream.send(frame_for(far.peer_id, b"", (memoryview(bytes(1 << 20)),)), stall_seconds=0.5)
+            await stream.send(frame_for(far.peer_id, b"", (memoryview(bytes(3 << 20)),)), stall_seconds=0.5)
         await stream.reset()
         await still_answers(near, far)
 

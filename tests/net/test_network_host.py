@@ -305,7 +305,7 @@ async def test_a_peer_that_says_garbage_above_noise_hurts_nobody_else(octets):
     async with two_hosts() as (near, far), host_of(3) as rude:
         await rude.connect(far.listen_addrs)
         (conn,) = rude._swarm.get_connections(rude._swarm.get_connections()[0].muxed_conn.peer_id)
-        await conn.muxed_conn.secured_conn.write(octets)
+        await conn.muxed_conn._wire.send([octets])
         with trio.fail_after(3):
             await near.connect(far.listen_addrs)
             far.set_handler(ECHO, echo)

@@ -66,10 +66,30 @@ async def test_nodes_and_leaves_satisfy_the_getters_verifier(reader, share):
     assert [leaf.cid for leaf in leaves] == [verifier.leaf_cid(leaf) for leaf in range(4)]
 
 
-async def test_leaves_strewn_wide_are_looked_up_one_by_one(shares, share, monkeypatch):
-    monkeypatch.setattr("peertransfer.store.reading.MAX_SPAN", 2)
-    found = await SourceReader(shares).read_leaves(share, index_of(share, "a/big"), [0, 3])
-    assert [bytes(leaf.octets) for leaf in found] == [BIG[:CHUNK_SIZE], BIG[3 * CHUNK_SIZE :]]
+async def test_leaves_of_several_groups_of_digests_are_found(shares, share, monkeypatch):
+    monkeypatch.setattr("peertransfer.store.reading.DIGESTS_AT_ONCE", 2)
+    monkeypatch.setattr("peertransfer.store.reading.MAX_GROUPS", 1)
+    found = await SourceReader(shares).read_leaves(share, index_of(share, "a/big"), [0, 3, 1])
+    assert [bytes(leaf.octets) for leaf in found] == [
+        BIG[:CHUNK_SIZE],
+        BIG[3 * CHUNK_SIZE :],
+        BIG[CHUNK_SIZE : 2 * CHUNK_SIZE],
+    ]
+
+
+async def test_digests_are_looked_up_once_for_many_leaves(shares, share, monkeypatch):
+    asked = []
+    real = shares.leaf_digests
+
+    async def counted(*args):
+        asked.append(args)
+        return await real(*args)
+
+    monkeypatch.setattr(shares, "leaf_digests", counted)
+    reader = SourceReader(shares)
+    for leaf in range(4):
+        await reader.read_leaves(share, index_of(share, "a/big"), [leaf])
+    assert len(asked) == 1
 
 
 async def test_files_of_several_paths_are_found(shares, reader, tree, tmp_path):

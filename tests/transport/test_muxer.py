@@ -6,7 +6,8 @@ import trio.testing
 from libp2p.network.connection.exceptions import RawConnError
 from libp2p.peer.id import ID
 
-from peertransfer.transport.muxer import MAX_WINDOWS, QUEUED_FRAMES, Muxer
+from peertransfer.transport.muxer import QUEUED_FRAMES, Muxer
+from peertransfer.transport.yamux_session import MAX_WINDOWS
 
 PEER = ID(b"\x00\x24\x08\x01\x12\x20" + bytes(32))
 FRAME = b"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x08" + b"payload."
@@ -43,8 +44,7 @@ async def slow():
 
 @pytest.fixture
 async def muxer(slow, nursery):
-    muxer = Muxer(slow, PEER)
-    muxer.raw = slow
+    muxer = Muxer(slow, PEER, slow)
     nursery.start_soon(muxer.start)
     await trio.testing.wait_all_tasks_blocked()
     return muxer

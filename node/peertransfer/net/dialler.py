@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from peertransfer.errors import PeertransferError
     from peertransfer.net.notices import Notices
+    from peertransfer.transport.connection import Connection
     from peertransfer.transport.multiaddrs import TcpAddr
     from peertransfer.transport.muxer import Muxer
     from peertransfer.transport.upgrade import Upgrader
@@ -80,7 +81,7 @@ class Dialler:
             except DialError as error:
                 failures.append(error)
 
-        async def attempt(addr: TcpAddr) -> tuple[TcpAddr, Muxer]:
+        async def attempt(addr: TcpAddr) -> tuple[TcpAddr, Connection | Muxer]:
             async with self._slots:
                 return addr, await self._reach(addr, peer_id, deadline)
 
@@ -92,7 +93,7 @@ class Dialler:
             await self._swarm.add_conn(muxer, "outbound")
         self.reached[peer_id] = addr
 
-    async def _reach(self, addr: TcpAddr, peer_id: str, deadline: float) -> Muxer:
+    async def _reach(self, addr: TcpAddr, peer_id: str, deadline: float) -> Connection | Muxer:
         with trio.move_on_at(deadline - _MARGIN) as scope:
             socket = await open_connection(addr)
         if scope.cancelled_caught:
@@ -121,7 +122,7 @@ _MARGIN = 0.05
 """Attempts end by themselves a little before the whole deadline, so that their reasons are heard."""
 
 
-async def _discard(late: tuple[TcpAddr, Muxer]) -> None:
+async def _discard(late: tuple[TcpAddr, Connection | Muxer]) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(teardown_errors())
-        await late[1].raw.close()
+        await late[1].abandon()

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
-from libp2p.host.ping import ID as PING
 from libp2p.tools.anyio_service import background_trio_service
 
 from peertransfer.errors import DisclosureError, PeertransferError, RemoteProtocolError, StreamLostError
@@ -34,8 +33,9 @@ from peertransfer.net.peer_stream import PeerStream
 from peertransfer.net.translate import HANDSHAKE_ERRORS, stream_errors, teardown_errors
 from peertransfer.transport.barrier import CrashBarrier
 from peertransfer.transport.multiaddrs import TcpAddr
-from peertransfer.transport.muxed_stream import MuxedStream
 from peertransfer.transport.negotiation import accept_protocol, propose_protocol
+from peertransfer.transport.ping import PING, echo_pings
+from peertransfer.transport.swarm_stream import stream_of
 from peertransfer.transport.tcp import keep_alive, open_listener, remote_of
 from peertransfer.transport.upgrade import Upgrader
 
@@ -74,6 +74,7 @@ class NetworkHost:
         listen_addrs: Sequence[str],
         announce_addrs: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
+        on_library: bool = False,
     ) -> None:
         """Prepare a host.
 
@@ -84,6 +85,7 @@ class NetworkHost:
             listen_addrs: TCP multiaddrs; port 0 draws one.
             announce_addrs: told instead of the bound ones, where given.
             clock: gives Unix seconds.
+            on_library: use the library's records and yamux, to place a fault.
 
         Raises:
             UsageError: an address that is not TCP.
@@ -93,8 +95,8 @@ class NetworkHost:
         self._announced = [TcpAddr.parse(addr).bare() for addr in announce_addrs]
         self._bound: list[TcpAddr] = []
         key_pair = create_new_key_pair(seed)
-        self._upgrader = Upgrader(key_pair, psk)
-        self._swarm: Any = make_swarm(key_pair, self._upgrader.library)
+        self._upgrader = Upgrader(key_pair, psk, on_library=on_library)
+        self._swarm: Any = make_swarm(key_pair)
         self._library = QuietHost(self._swarm, self._serve_stream)
         self.peer_id: str = self._library.get_id().to_base58()
         self.peer_id_bytes = peer_id_octets(self.peer_id)
@@ -106,7 +108,6 @@ class NetworkHost:
         """Called with the ID of a peer whose last connection ended."""
         self._notices = Notices(clock, self._came, self._went)
         self._swarm.register_notifee(self._notices)
-        self._ping: Any = self._library.get_mux().handlers[PING]
         self._dialler = Dialler(self.peer_id, self._upgrader, self._swarm, self._notices)
         self._learned: dict[str, IdentifyMessage] = {}
         self._gone: dict[str, trio.Event] = {}
@@ -177,7 +178,7 @@ class NetworkHost:
     def remote_addr_bytes(self, peer_id: str) -> bytes | None:
         """Return the other end of the newest connection to a peer, binary form; ``None`` without one."""
         connection = self._notices.newest(peer_id)
-        remote: TcpAddr | None = None if connection is None else connection.muxed_conn.raw.remote
+        remote: TcpAddr | None = None if connection is None else connection.muxed_conn.remote
         return remote.to_octets() if remote else None
 
     def addrs_of(self, peer_id: str) -> tuple[bytes, ...]:
@@ -280,7 +281,7 @@ class NetworkHost:
         is_agreed = False
         try:
             with trio.move_on_after(STREAM_SECONDS), stream_errors(peer_id):
-                stream = MuxedStream(await connection.new_stream())
+                stream = stream_of(await connection.new_stream())
                 await propose_protocol(stream, protocol_id)
                 is_agreed = True
         finally:
@@ -327,16 +328,17 @@ class NetworkHost:
 
     async def _negotiate_and_handle(self, library_stream: Any, peer_id: str) -> bool:
         protocol_id = ""
-        stream = MuxedStream(library_stream)
+        stream = stream_of(library_stream)
         with trio.move_on_after(STREAM_SECONDS), stream_errors(peer_id):
-            protocol_id = await accept_protocol(stream, {*self._handlers, str(PING)})
+            protocol_id = await accept_protocol(stream, {*self._handlers, PING})
         if not protocol_id:
             return False
         library_stream.set_protocol(protocol_id)
         with self._counted(peer_id, protocol_id):
             if protocol_id == PING:
                 with stream_errors(peer_id):
-                    await self._ping(library_stream)
+                    is_clean = await echo_pings(stream)
+                    await (stream.close() if is_clean else stream.reset())
                 return True
             peer_stream = PeerStream(stream, protocol_id)
             await self._handlers[protocol_id](peer_stream)

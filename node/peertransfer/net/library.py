@@ -15,13 +15,13 @@ from libp2p.network.config import ConnectionConfig
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStore
+from libp2p.transport.upgrader import TransportUpgrader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from libp2p.abc import INetStream
     from libp2p.crypto.keys import KeyPair
-    from libp2p.transport.upgrader import TransportUpgrader
 
 MAX_CONNECTIONS = 512
 MAX_CONNECTIONS_PER_PEER = 2
@@ -60,8 +60,8 @@ class QuietHost(BasicHost):
         await self._on_stream(net_stream)
 
 
-def make_swarm(key_pair: KeyPair, upgrader: TransportUpgrader) -> QuietSwarm:
-    """Return a swarm for an identity, with our caps."""
+def make_swarm(key_pair: KeyPair) -> QuietSwarm:
+    """Return a swarm for an identity, with our caps; it upgrades nothing itself."""
     quiet_logging()
     peer_id = ID.from_pubkey(key_pair.public_key)
     peerstore = PeerStore()
@@ -74,6 +74,7 @@ def make_swarm(key_pair: KeyPair, upgrader: TransportUpgrader) -> QuietSwarm:
         min_connections=0,
         low_watermark=0,
     )
+    upgrader = TransportUpgrader({}, {})
     return QuietSwarm(peer_id, peerstore, upgrader, [], connection_config=config)
 
 

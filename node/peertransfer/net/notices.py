@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from libp2p.abc import INotifee
 
+from peertransfer.transport.connection import Connection
 from peertransfer.transport.muxer import Muxer
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ class Notices(INotifee):
 
 
 def _info(peer_id: str, conn: Any, since: int) -> ConnectionInfo:
-    muxer = conn.muxed_conn
-    assert isinstance(muxer, Muxer)
-    direction = "outbound" if muxer.raw.is_initiator else "inbound"
-    tally = muxer.tally
-    return ConnectionInfo(peer_id, direction, since, str(muxer.raw.remote), tally.sent, tally.received)
+    connection = conn.muxed_conn
+    assert isinstance(connection, Connection | Muxer)
+    direction = "outbound" if connection.is_initiator else "inbound"
+    tally = connection.tally
+    return ConnectionInfo(peer_id, direction, since, str(connection.remote), tally.sent, tally.received)

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING
 import trio
 
 from peertransfer.disclosure.audience import Anyone, Audience, OnePeer
-from peertransfer.errors import AudienceMismatchError, DisclosureError, PeerTimeoutError, StreamLostError
-from peertransfer.net.translate import STREAM_ERRORS, stream_errors, teardown_errors
+from peertransfer.errors import AudienceMismatchError, DisclosureError, PeerTimeoutError
+from peertransfer.net.translate import stream_errors, teardown_errors
 from peertransfer.transport.multiaddrs import peer_id_octets
-from peertransfer.transport.muxer import FRAME_PAYLOAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from peertransfer.disclosure.frame import SealedFrame
     from peertransfer.transport.muxed_stream import MuxedStream
+    from peertransfer.transport.swarm_stream import SwarmStream
 
 IDLE_SECONDS = 3600.0
 """Where the caller names no shorter wait."""
@@ -32,14 +30,14 @@ CLOSE_SECONDS = 5.0
 class PeerStream:
     """A libp2p stream, and what its peer has proven on it."""
 
-    def __init__(self, stream: MuxedStream, protocol_id: str) -> None:
+    def __init__(self, stream: SwarmStream | MuxedStream, protocol_id: str) -> None:
         self._stream = stream
         self.peer_id = stream.peer_id
         self.peer_id_bytes = peer_id_octets(stream.peer_id)
         self.protocol_id = protocol_id
         self.proven: set[Audience] = {OnePeer(stream.peer_id), Anyone()}
         """All audiences to which the peer has proven to belong."""
-        self.tally = stream.muxer.tally
+        self.tally = stream.tally
         """Octets of all streams of this node's own protocols on this connection."""
         self._sending = trio.Lock()
         self._is_closed = False
@@ -55,7 +53,9 @@ class PeerStream:
         self.proven.add(audience)
 
     async def send(self, frame: SealedFrame, *, stall_seconds: float = STALL_SECONDS) -> None:
-        """Write head and body of a frame; whole frames go in the order of the calls.
+        """Have head and body of a frame sent; whole frames go in the order of the calls.
+
+        It returns while the last MiB may still wait to leave; the body must not change any more.
 
         Raises:
             AudienceMismatchError: it is sealed for somebody to whom this peer has not proven to belong.
@@ -64,43 +64,33 @@ class PeerStream:
         """
         if frame.audience not in self.proven:
             raise AudienceMismatchError(f"A frame for {frame.audience} was about to go to {self.peer_id}")
+        pieces: list[bytes | memoryview] = [frame.head, *frame.body]
         async with self._sending:
-            for piece in _pieces(frame):
-                await self._send(memoryview(piece), stall_seconds)
+            try:
+                with stream_errors(self.peer_id):
+                    await self._stream.write_pieces(pieces, stall_seconds)
+            except trio.TooSlowError as exc:
+                raise PeerTimeoutError("The peer takes nothing", peer=self.peer_id) from exc
+        self.tally.sent += sum(map(len, pieces))
 
-    async def _send(self, piece: memoryview, stall_seconds: float) -> None:
-        while piece:
-            with trio.move_on_after(stall_seconds) as scope, stream_errors(self.peer_id):
-                sent = await self._stream.write_some(piece)
-            if scope.cancelled_caught:
-                raise PeerTimeoutError("The peer takes nothing", peer=self.peer_id)
-            self.tally.sent += sent
-            piece = piece[sent:]
-
-    async def receive(self, max_octets: int = 65_536, *, idle_seconds: float = IDLE_SECONDS) -> bytes:
-        """Read some octets; none at the end that the peer made.
+    async def receive_pieces(
+        self, max_octets: int = 65_536, *, idle_seconds: float = IDLE_SECONDS
+    ) -> list[memoryview]:
+        """Read some octets, in the pieces in which they came; none at the end that the peer made.
 
         Raises:
             StreamLostError: the stream, or its connection, broke.
             PeerTimeoutError: nothing came for ``idle_seconds``.
         """
-        with trio.move_on_after(idle_seconds):
-            octets = await self._receive(max_octets)
-            self.tally.received += len(octets)
-            return octets
+        with trio.move_on_after(idle_seconds), stream_errors(self.peer_id):
+            pieces = await self._stream.read_pieces(max_octets)
+            self.tally.received += sum(map(len, pieces))
+            return pieces
         raise PeerTimeoutError("The peer is silent", peer=self.peer_id)
 
-    async def _receive(self, max_octets: int) -> bytes:
-        try:
-            octets = await self._stream.read(max_octets)
-        except STREAM_ERRORS as exc:
-            rest = self._stream.rest()
-            if rest is None:
-                raise StreamLostError(
-                    "The stream to the peer ended", "It is tried again.", peer=self.peer_id
-                ) from exc
-            return rest
-        return octets
+    async def receive(self, max_octets: int = 65_536, *, idle_seconds: float = IDLE_SECONDS) -> bytes:
+        """Read some octets; see ``receive_pieces``."""
+        return b"".join(await self.receive_pieces(max_octets, idle_seconds=idle_seconds))
 
     async def close_write(self) -> None:
         """Say that nothing more comes from us; what the peer sends can still be read."""
@@ -130,18 +120,3 @@ class PeerStream:
     async def _reset(self) -> None:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS), teardown_errors():
             await self._stream.reset()
-
-
-def _pieces(frame: SealedFrame) -> Iterator[bytes | memoryview]:
-    """Yield what is written at once: small parts joined, large ones cut, each at most a frame of yamux."""
-    waiting = bytearray(frame.head)
-    for part in frame.body:
-        start = 0
-        while len(waiting) + len(part) - start >= FRAME_PAYLOAD:
-            end = start + max(FRAME_PAYLOAD - len(waiting), 0)
-            yield bytes(waiting) + part[start:end] if waiting else part[start:end]
-            waiting.clear()
-            start = end
-        waiting += part[start:]
-    if waiting:
-        yield bytes(waiting)

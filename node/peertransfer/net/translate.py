@@ -17,7 +17,14 @@ from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 from nacl.exceptions import CryptoError
 from noise.exceptions import NoiseHandshakeError, NoiseInvalidMessage, NoiseMaxNonceError, NoiseValueError
 
-from peertransfer.errors import DialError, NetworkKeyError, PeerTimeoutError, StreamLostError, UsageError
+from peertransfer.errors import (
+    DialError,
+    NetworkKeyError,
+    PeerTimeoutError,
+    RemoteProtocolError,
+    StreamLostError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +54,7 @@ HANDSHAKE_ERRORS = (
     NoiseInvalidMessage,
     NoiseMaxNonceError,
     NoiseValueError,
+    RemoteProtocolError,
     UsageError,  # the peer's identity is no Ed25519 key
 )
 """What a hostile or foreign handshake makes the library raise."""

@@ -48,7 +48,7 @@ MAX_REQUESTS = 8
 """Requests of ours outstanding on one stream."""
 SILENCE_SECONDS = 10.0
 """A provider that owes an answer and says nothing for so long is silent."""
-READ_SIZE = 1 << 18
+READ_SIZE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +261,10 @@ async def _expect(stream: PeerStream, machine: Getter, kind: type[e.GetterEvent]
 
 
 async def _feed(stream: PeerStream, machine: Getter) -> None:
-    octets: bytes | None = None
-    while octets is None:
+    pieces: list[memoryview] | None = None
+    while pieces is None:
         try:
-            octets = await stream.receive(READ_SIZE, idle_seconds=SILENCE_SECONDS)
+            pieces = await stream.receive_pieces(READ_SIZE, idle_seconds=SILENCE_SECONDS)
         except PeerTimeoutError:
             if machine.outstanding_count or machine.request_limit == 0:
                 raise PeerTimeoutError(
@@ -272,7 +272,7 @@ async def _feed(stream: PeerStream, machine: Getter) -> None:
                     "What arrived is kept: run the same command again, or with --wait.",
                     peer=stream.peer_id,
                 ) from None
-    if octets:
-        machine.receive_data(octets)
-    else:
+    for piece in pieces:
+        machine.receive_data(piece)
+    if not pieces:
         machine.receive_eof()

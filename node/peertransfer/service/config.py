@@ -36,7 +36,11 @@ open_bootstrap = []
 
 # Keep the open network's host up from the start, not only once something is shared or fetched there.
 open_always = false
+
+# Records and streams of connections: "own", or "library" for those of py-libp2p, slower, to place a fault.
+transport = "own"
 """
+TRANSPORTS = ("own", "library")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Config:
     open_bootstrap: tuple[str, ...] = ()
     """Multiaddrs with ``/p2p/``."""
     open_always: bool = False
+    transport: str = "own"
+    """One of ``TRANSPORTS``."""
 
 
 def load_config(path: Path) -> Config:
@@ -98,6 +104,13 @@ def parse_config(octets: bytes, file: str) -> Config:
     if checked.get("version", 1) != 1:
         raise ConfigError(
             f"{file}: version {checked['version']} is unknown", "This program reads version 1.", file=file
+        )
+    if checked.get("transport", "own") not in TRANSPORTS:
+        line = _line_of(text, "transport")
+        near = difflib.get_close_matches(str(checked["transport"]), TRANSPORTS, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(TRANSPORTS)}."
+        raise ConfigError(
+            f"{file}, line {line}: unknown transport {checked['transport']!r}", hint, file=file, line=line
         )
     return Config(**checked)  # type: ignore[arg-type]
 

@@ -150,6 +150,7 @@ class Hosts:
             psk=network.psk,
             listen_addrs=self._listen_addrs(network),
             announce_addrs=self._config.announce,
+            on_library=self._config.transport == "library",
         )
         async with host:
             await self._keep_port(network, host)

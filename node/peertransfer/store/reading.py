@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 MAX_OPEN_FILES = 32
 """Files open at once, over all getters."""
-MAX_SPAN = 1024
-"""Leaves whose digests are read at once; a request that is strewn wider is looked up leaf by leaf."""
+DIGESTS_AT_ONCE = 1024
+"""Leaves whose digests are read at once: 32 KiB for a GiB."""
+MAX_GROUPS = 64
+"""Groups of digests kept, over all getters."""
 MAX_DAGS = 4
 """DAGs kept without their leaves, of the files asked for last."""
 
@@ -45,6 +47,7 @@ class SourceReader:
         self._use_openat2 = use_openat2
         self._limiter = trio.CapacityLimiter(MAX_OPEN_FILES)
         self._dags: dict[tuple[str, int], Dag] = {}
+        self._groups: dict[tuple[str, int, int], bytes] = {}
 
     async def read_leaves(self, share: StoredShare, index: int, leaves: Sequence[int]) -> list[Verified]:
         """Read leaves of the entry at ``index`` of the manifest, in the order asked for.
@@ -79,14 +82,25 @@ class SourceReader:
         assert entry.root is not None
         if entry.root.codec is Codec.RAW or not leaves:
             return [entry.root for _ in leaves]
-        first, span = min(leaves), max(leaves) - min(leaves) + 1
-        if span <= MAX_SPAN:
-            digests = await self._shares.leaf_digests(share.manifest_cid, index, first, span)
-            places = [(leaf - first) * DIGEST_SIZE for leaf in leaves]
-            found = [digests[place : place + DIGEST_SIZE] for place in places]
-        else:
-            found = [await self._shares.leaf_digests(share.manifest_cid, index, leaf, 1) for leaf in leaves]
+        found = []
+        for leaf in leaves:
+            group, place = divmod(leaf, DIGESTS_AT_ONCE)
+            digests = await self._digests(share.manifest_cid, index, group)
+            found.append(digests[place * DIGEST_SIZE : (place + 1) * DIGEST_SIZE])
         return [Cid(Codec.RAW, entry.root.hash_function, digest) for digest in found]
+
+    async def _digests(self, manifest_cid: str, index: int, group: int) -> bytes:
+        """Return the digests of some consecutive leaves; those used last are at hand."""
+        key = (manifest_cid, index, group)
+        digests = self._groups.pop(key, None)
+        if digests is None:
+            digests = await self._shares.leaf_digests(
+                manifest_cid, index, group * DIGESTS_AT_ONCE, DIGESTS_AT_ONCE
+            )
+        self._groups[key] = digests  # the last asked for stands last
+        while len(self._groups) > MAX_GROUPS:
+            del self._groups[next(iter(self._groups))]
+        return digests
 
     async def _dag(self, share: StoredShare, index: int) -> Dag:
         key = (share.manifest_cid, index)

@@ -1,4 +1,4 @@
-"""One stream of a muxed connection: reads with our own flow control, and writes that wait for the peer.
+"""One stream of a connection on the library's parts: our own flow control, and writes that wait for the peer.
 
 It seals and judges nothing (``net.peer_stream``), and agrees on no protocol (``transport.negotiation``).
 
@@ -9,12 +9,21 @@ have a bound (RELIABILITY.md, limits table: 256 KiB at the start, 8 MiB grown on
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
+from libp2p.exceptions import BaseLibp2pError
 
-from peertransfer.transport.muxer import FRAME_PAYLOAD, Muxer
+from peertransfer.transport.muxer import Muxer
+from peertransfer.transport.yamux_session import FRAME_PAYLOAD
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from peertransfer.content.cid import Buffer
+
+_ENDS = (BaseLibp2pError, OSError, EOFError, KeyError, trio.BrokenResourceError, trio.ClosedResourceError)
+"""What the library raises where a stream, or its connection, is over."""
 WINDOW_POLL_SECONDS = 0.005
 ROUND_TRIPS = 4
 """A window of which half is taken within so many round trips is what holds the peer up."""
@@ -29,28 +38,53 @@ class MuxedStream:
         self._inner: Any = library_stream.muxed_stream
         muxer = library_stream.muxed_conn
         assert isinstance(muxer, Muxer)
-        self.muxer = muxer
+        self._muxer = muxer
+        self.tally = muxer.tally
         self.peer_id: str = muxer.peer_id.to_base58()
         self._taken = 0
         self._updated_at = trio.current_time()
 
     async def read(self, n: int) -> bytes:
-        """Return up to ``n`` octets, as soon as there are some."""
-        octets = await self.muxer.read_stream(self._inner.stream_id, n)
+        """Return up to ``n`` octets, as soon as there are some; none at the end.
+
+        What had arrived before a connection ended can still be read; see ``Muxer.rest_of``.
+        """
+        try:
+            octets = await self._muxer.read_stream(self._inner.stream_id, n)
+        except _ENDS:
+            rest = self._muxer.rest_of(self._inner)
+            if rest is None:
+                raise
+            return rest
         self._taken += len(octets)
         if self._taken >= self._inner.target_recv_window // 2:
             await self._give_window()
         return octets
 
+    async def read_pieces(self, limit: int) -> list[memoryview]:
+        """Return up to ``limit`` octets; none at the end."""
+        octets = await self.read(limit)
+        return [memoryview(octets)] if octets else []
+
     async def write(self, octets: bytes) -> None:
         """Write all of ``octets``; for few of them, in negotiation."""
         await self._stream.write(octets)
 
-    async def write_some(self, octets: memoryview) -> int:
-        """Wait until the peer takes octets, write what it takes, and return how many that were.
+    async def write_pieces(self, pieces: Sequence[Buffer], stall_seconds: float) -> None:
+        """Write ``pieces``; the library's writer waits 5 s and breaks the stream off, this one waits longer.
 
-        The library's writer waits 5 s and then breaks the stream off (fact 2); this one waits for ever.
+        Raises:
+            trio.TooSlowError: the peer took nothing for ``stall_seconds``.
         """
+        for whole in _joined(pieces):
+            piece = whole
+            while piece:
+                with trio.fail_after(stall_seconds):
+                    sent = await self._write_some(piece)
+                piece = piece[sent:]
+
+    async def _write_some(self, octets: memoryview) -> int:
+        """Wait until the peer takes octets, write what it takes, and return how many that were."""
         inner = self._inner
         while inner.send_window <= 0 and not (inner.closed or inner.send_closed):  # noqa: ASYNC110 - no event
             await trio.sleep(WINDOW_POLL_SECONDS)
@@ -58,10 +92,6 @@ class MuxedStream:
         size = min(max(window, 1), FRAME_PAYLOAD, len(octets))
         await self._stream.write(bytes(octets[:size]))
         return size
-
-    def rest(self) -> bytes | None:
-        """Return what is left once ``read`` raised; see ``Muxer.rest_of``."""
-        return self.muxer.rest_of(self._inner)
 
     async def close_write(self) -> None:
         """Send the end of our direction."""
@@ -77,9 +107,9 @@ class MuxedStream:
 
     async def _give_window(self) -> None:
         now = trio.current_time()
-        quick = ROUND_TRIPS * max(self.muxer.round_trip_seconds, LEAST_ROUND_TRIP_SECONDS)
+        quick = ROUND_TRIPS * max(self._muxer.round_trip_seconds, LEAST_ROUND_TRIP_SECONDS)
         growth = 0
-        if now - self._updated_at < quick and self.muxer.may_grow:
+        if now - self._updated_at < quick and self._muxer.may_grow:
             growth = self._inner.target_recv_window
             self._inner.target_recv_window += growth
         increment = self._taken + growth
@@ -87,3 +117,19 @@ class MuxedStream:
         self._updated_at = now
         self._inner.recv_window += increment
         await self._inner.send_window_update(increment)
+
+
+def _joined(pieces: Sequence[Buffer]) -> Iterator[memoryview]:
+    """Yield what is written at once: small parts joined, large ones cut, each at most a frame of yamux."""
+    waiting = bytearray()
+    for piece in pieces:
+        part = memoryview(piece)
+        start = 0
+        while len(waiting) + len(part) - start >= FRAME_PAYLOAD:
+            end = start + max(FRAME_PAYLOAD - len(waiting), 0)
+            yield memoryview(bytes(waiting) + part[start:end]) if waiting else part[start:end]
+            waiting.clear()
+            start = end
+        waiting += part[start:]
+    if waiting:
+        yield memoryview(bytes(waiting))

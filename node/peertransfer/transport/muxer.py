@@ -1,7 +1,7 @@
-"""The library's yamux with what a long-lived node needs of it; the one place where it can be replaced.
+"""The library's yamux with what a long-lived node needs of it: for ``transport = "library"`` in the config.
 
-It reads and writes no stream (``transport.muxed_stream``). ``PeerMuxers`` is the hook: the library builds
-its own ``Yamux`` for ``/yamux/1.0.0`` whatever the options say. What ``Muxer`` changes:
+It reads and writes no stream (``transport.muxed_stream``). It is slower than our own connection and there to
+place a fault. What ``Muxer`` changes:
 
 - frames are written by one task, so that a cancelled writer never leaves half of an encrypted message
   behind, which would end the whole connection;
@@ -14,59 +14,46 @@ Spec: https://github.com/hashicorp/yamux/blob/master/spec.md
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import trio
 from libp2p.io.exceptions import IncompleteReadError
 from libp2p.network.connection.exceptions import RawConnError
-from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.stream_muxer.yamux.yamux import Yamux
 
 from peertransfer.transport.barrier import CrashBarrier
+from peertransfer.transport.tally import Tally
+from peertransfer.transport.yamux_session import MAX_INBOUND_STREAMS, MAX_WINDOWS
 
 if TYPE_CHECKING:
-    from libp2p.abc import IMuxedConn, IMuxedStream, ISecureConn
+    from libp2p.abc import IMuxedStream, ISecureConn
     from libp2p.peer.id import ID
 
+    from peertransfer.transport.multiaddrs import TcpAddr
     from peertransfer.transport.raw import RawConn
 
-__all__ = ["YAMUX", "Muxer", "PeerMuxers"]
+__all__ = ["YAMUX", "Muxer"]
 
-MAX_INBOUND_STREAMS = 32
-"""Streams that a peer may have open on one connection."""
-FRAME_PAYLOAD = 65_507
-"""Octets of data in a frame: with its header it fills one Noise message."""
+
 QUEUED_FRAMES = 16
 """Frames that wait for the socket: about 1 MiB."""
 BODY_SECONDS = 30.0
 """A frame whose next octets do not come for so long ends the connection."""
 CLOSE_SECONDS = 1.0
 """What is queued gets so long to leave when we hang up."""
-MAX_WINDOWS = 1 << 23
-"""Octets that all windows of a connection may grow to together."""
 _NO_GROWTH_SECONDS = 1e-9
 _SLACK = 1 << 16
 """Per stream, over twice its window: what the library's credit may run ahead."""
 
 
-@dataclass(slots=True)
-class Tally:
-    """Octets on the streams of one connection, without those that the library serves itself."""
-
-    sent: int = 0
-    received: int = 0
-
-
 class Muxer(Yamux):
     """A multiplexed connection to one peer."""
 
-    raw: RawConn
-    """The TCP connection below; ``transport.upgrade`` sets it."""
-
-    def __init__(self, secured: ISecureConn, peer_id: ID) -> None:
+    def __init__(self, secured: ISecureConn, peer_id: ID, raw: RawConn) -> None:
         super().__init__(secured, peer_id, is_initiator=secured.is_initiator, on_close=_nothing)
+        self.raw = raw
+        """The TCP connection below."""
         self._frames_in, self._frames_out = trio.open_memory_channel[bytes | trio.Event](QUEUED_FRAMES)
         self.tally = Tally()
         self._leftovers: dict[int, bytearray] = {}
@@ -91,6 +78,15 @@ class Muxer(Yamux):
         await self.raw.close()
         self._frames_in.close()
         await super().close(error_code)
+
+    async def abandon(self) -> None:
+        """Close what was never started."""
+        await self.raw.close()
+
+    @property
+    def remote(self) -> TcpAddr:
+        """The address of the other end."""
+        return self.raw.remote
 
     @property
     def round_trip_seconds(self) -> float:
@@ -184,15 +180,6 @@ class Muxer(Yamux):
     async def _cleanup_on_error(self) -> None:
         self._keep_unread()
         await super()._cleanup_on_error()
-
-
-class PeerMuxers(MuxerMultistream):
-    """Builds our muxer for whatever is agreed on; only yamux is offered."""
-
-    async def new_conn(self, conn: ISecureConn, peer_id: ID) -> IMuxedConn:
-        """Agree on yamux and return the muxer; it is not started."""
-        await self._selector.select(conn, conn.is_initiator, self.negotiate_timeout)
-        return Muxer(conn, peer_id)
 
 
 async def _nothing() -> None:

@@ -40,28 +40,34 @@ class PnetCipher:
         self._remote_nonce = b""
         self._is_nonce_sent = False
 
-    def encrypt(self, octets: bytes) -> bytes:
-        """Return what to send for ``octets``; the first time, our nonce stands before it."""
-        head = b"" if self._is_nonce_sent else self._nonce
+    def encrypt(self, octets: bytearray | memoryview) -> bytearray | memoryview:
+        """Return what to send for ``octets``, which change; the first time, our nonce stands before it."""
+        self._writer.xor(octets)
+        if self._is_nonce_sent:
+            return octets
         self._is_nonce_sent = True
-        return head + self._writer.xor(octets)
+        return bytearray(self._nonce) + octets
 
-    def decrypt(self, octets: bytes) -> bytes:
+    def decrypt(self, octets: bytearray) -> bytearray:
         """Return what arrived; the other side's nonce is taken off, in whatever pieces it comes.
+
+        Args:
+            octets: what came; they change.
 
         Raises:
             NetworkKeyError: the other side is in no private network.
         """
-        if self._reader is not None:
-            return self._reader.xor(octets)
-        taken = NONCE_SIZE - len(self._remote_nonce)
-        self._remote_nonce += octets[:taken]
-        if self._remote_nonce.startswith(GREETING):
-            raise NetworkKeyError("The peer holds no network key, and this network is private", _HINT)
-        if len(self._remote_nonce) < NONCE_SIZE:
-            return b""
-        self._reader = xsalsa20(self._psk, self._remote_nonce)
-        return self._reader.xor(octets[taken:])
+        if self._reader is None:
+            taken = NONCE_SIZE - len(self._remote_nonce)
+            self._remote_nonce += octets[:taken]
+            if self._remote_nonce.startswith(GREETING):
+                raise NetworkKeyError("The peer holds no network key, and this network is private", _HINT)
+            if len(self._remote_nonce) < NONCE_SIZE:
+                return bytearray()
+            self._reader = xsalsa20(self._psk, self._remote_nonce)
+            del octets[:taken]
+        self._reader.xor(octets)
+        return octets
 
 
 class Greeting:

@@ -56,6 +56,11 @@ class RawConn(IRawConnection):
         self._greeting = Greeting(is_private=cipher is not None)
         self._greet_by = trio.current_time() + GREETING_SECONDS
 
+    def take_over(self) -> tuple[trio.abc.HalfCloseableStream, PnetCipher | None, bytes]:
+        """Give up the socket: return it, the network's cipher, and what was read and not asked for yet."""
+        unread, self._unread = bytes(self._unread), bytearray()
+        return self._stream, self._cipher, unread
+
     def end_handshake(self) -> None:
         """Lift the budget: who is on the other side is known."""
         self._is_upgraded = True
@@ -79,7 +84,7 @@ class RawConn(IRawConnection):
 
     async def write(self, data: bytes) -> None:
         """Encrypt and write; on a lost connection, nothing."""
-        octets = data if self._cipher is None else self._cipher.encrypt(data)
+        octets = data if self._cipher is None else bytes(self._cipher.encrypt(bytearray(data)))
         try:
             await self._stream.send_all(octets)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -95,10 +100,10 @@ class RawConn(IRawConnection):
         self._received += len(octets)
         self._is_ended = self._is_ended or not octets
         if self._greeting.is_complete:
-            self._unread += octets if self._cipher is None else self._cipher.decrypt(octets)
+            self._unread += octets if self._cipher is None else self._cipher.decrypt(bytearray(octets))
             return
         try:
-            plain = octets if self._cipher is None else self._cipher.decrypt(octets)
+            plain = octets if self._cipher is None else bytes(self._cipher.decrypt(bytearray(octets)))
             self._greeting.see(plain)
             if self._is_ended:
                 self._greeting.give_up()

@@ -3,8 +3,8 @@
 It does not know connections or nonces' way over the wire (``transport.pnet``), and authenticates
 nothing: Noise does that above it.
 
-Strategy: libsodium's ``crypto_stream_xsalsa20_xor_ic`` takes a block counter, so a piece that starts in
-the middle of a block is padded in front to the block's start and the padding is cut off again. PyNaCl has
+Strategy: libsodium's ``crypto_stream_xsalsa20_xor_ic`` takes a block counter, so the rest of a begun
+block is padded in front to the block's start, and what follows is worked on in place. PyNaCl has
 no Python binding for it, but its shared object exports the symbol, and calls by ``ctypes`` release the
 GIL. Where the symbol is missing, pycryptodome's Salsa20 under a key derived by HSalsa20 gives the same.
 
@@ -33,8 +33,8 @@ _SIGMA = b"expand 32-byte k"
 class XSalsa20(Protocol):
     """A running key stream: each call goes on where the last one ended."""
 
-    def xor(self, octets: bytes | bytearray | memoryview) -> bytes:
-        """Encrypt or decrypt the next ``octets``."""
+    def xor(self, octets: bytearray | memoryview) -> None:
+        """Encrypt or decrypt the next ``octets``, in place."""
 
 
 class SodiumXSalsa20:
@@ -48,16 +48,23 @@ class SodiumXSalsa20:
         self._function = function
         self._offset = 0
 
-    def xor(self, octets: bytes | bytearray | memoryview) -> bytes:
-        """Encrypt or decrypt the next ``octets``."""
+    def xor(self, octets: bytearray | memoryview) -> None:
+        """Encrypt or decrypt the next ``octets``, in place."""
+        size = len(octets)
         block, pad = divmod(self._offset, _BLOCK)
-        piece = bytearray(pad + len(octets))
-        piece[pad:] = octets
-        if piece:
-            target = (ctypes.c_char * len(piece)).from_buffer(piece)
-            self._function(target, target, len(piece), self._nonce, block, self._key)
-        self._offset += len(octets)
-        return bytes(memoryview(piece)[pad:])
+        start = min(_BLOCK - pad, size) if pad else 0
+        if start:
+            begun = bytearray(pad) + octets[:start]
+            self._run(begun, 0, block)
+            octets[:start] = begun[pad:]
+            block += 1
+        if start < size:
+            self._run(octets, start, block)
+        self._offset += size
+
+    def _run(self, octets: bytearray | memoryview, start: int, block: int) -> None:
+        at = ctypes.addressof(ctypes.c_char.from_buffer(octets, start))
+        self._function(at, at, len(octets) - start, self._nonce, block, self._key)
 
 
 class CryptodomeXSalsa20:
@@ -68,9 +75,9 @@ class CryptodomeXSalsa20:
     def __init__(self, key: bytes, nonce: bytes) -> None:
         self._cipher = Salsa20.new(key=hsalsa20(key, nonce[:16]), nonce=nonce[16:])
 
-    def xor(self, octets: bytes | bytearray | memoryview) -> bytes:
-        """Encrypt or decrypt the next ``octets``."""
-        return self._cipher.encrypt(bytes(octets))
+    def xor(self, octets: bytearray | memoryview) -> None:
+        """Encrypt or decrypt the next ``octets``, in place."""
+        octets[:] = self._cipher.encrypt(bytes(octets))
 
 
 def sodium_function() -> Callable[..., int] | None:

@@ -1,8 +1,10 @@
 """From a TCP connection to a muxed one with a known peer: pnet, Noise, yamux.
 
-It opens no socket (``transport.tcp``) and registers nothing (``net.swarm``). Only Noise is offered, only
+It opens no socket (``transport.tcp``) and registers nothing (``net.library``). Only Noise is offered, only
 yamux, and only Ed25519 identities are let in. Failures come as the library's exceptions, or as
-``NetworkKeyError``; ``net.translate`` tells them apart.
+``NetworkKeyError`` or ``RemoteProtocolError``; ``net.translate`` tells them apart.
+
+Strategy: the library's ``PatternXX`` makes the handshake, and its keys go into our own records and session.
 """
 
 from __future__ import annotations
@@ -12,18 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 from libp2p.crypto.x25519 import create_new_key_pair as create_x25519_key_pair
-from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as NoiseTransport
-from libp2p.stream_muxer.yamux.yamux import Yamux
-from libp2p.transport.upgrader import TransportUpgrader
 
+from peertransfer.transport.connection import Connection
 from peertransfer.transport.multiaddrs import peer_id_text
-from peertransfer.transport.muxer import YAMUX, Muxer, PeerMuxers
+from peertransfer.transport.muxer import YAMUX, Muxer
+from peertransfer.transport.negotiation import DuplexStream, accept_protocol, propose_protocol
 from peertransfer.transport.pnet import PnetCipher
 from peertransfer.transport.raw import RawConn
+from peertransfer.transport.records import RecordOpener, RecordSealer
 from peertransfer.transport.salsa import NONCE_SIZE
+from peertransfer.transport.wire import Wire, WireReader
 
 if TYPE_CHECKING:
     from libp2p.crypto.keys import KeyPair
@@ -37,20 +40,25 @@ UPGRADE_SECONDS = 5.0
 class Upgrader:
     """Upgrades the connections of one host in one network."""
 
-    def __init__(self, key_pair: KeyPair, psk: bytes | None) -> None:
-        noise = NoiseTransport(key_pair, noise_privkey=create_x25519_key_pair().private_key)
-        offered = {TProtocol(YAMUX): Yamux}
-        self.library = TransportUpgrader({NOISE: noise}, offered, int(UPGRADE_SECONDS))
-        self.library.muxer_multistream = PeerMuxers(offered, int(UPGRADE_SECONDS))
+    def __init__(self, key_pair: KeyPair, psk: bytes | None, *, on_library: bool = False) -> None:
+        """Prepare to upgrade.
+
+        Args:
+            key_pair: the identity, Ed25519.
+            psk: 32 octets; ``None`` in the open network.
+            on_library: use the library's records and yamux instead of our own, to place a fault.
+        """
+        self._noise = NoiseTransport(key_pair, noise_privkey=create_x25519_key_pair().private_key)
         self._psk = psk
+        self._on_library = on_library
 
     async def upgrade(
         self, socket: trio.abc.HalfCloseableStream, remote: TcpAddr, *, expected: str | None = None
-    ) -> Muxer:
+    ) -> Connection | Muxer:
         """Return the muxed connection, not yet started; on any failure the socket is closed.
 
         Args:
-            socket: an open TCP connection; from now on it belongs to the muxer.
+            socket: an open TCP connection; from now on it belongs to the connection.
             remote: its other end.
             expected: the peer ID that was dialled; ``None``: the other side dialled us.
 
@@ -61,21 +69,51 @@ class Upgrader:
         """
         cipher = None if self._psk is None else PnetCipher(self._psk, os.urandom(NONCE_SIZE))
         raw = RawConn(socket, cipher, is_initiator=expected is not None, remote=remote)
-        muxer = None
+        connection = None
         try:
             with trio.fail_after(UPGRADE_SECONDS):
-                muxer = await self._upgrade(raw, None if expected is None else ID.from_base58(expected))
+                connection = await self._upgrade(raw, None if expected is None else ID.from_base58(expected))
         finally:
-            if muxer is None:
+            if connection is None:
                 await raw.close()
-        return muxer
+        return connection
 
-    async def _upgrade(self, raw: RawConn, expected: ID | None) -> Muxer:
-        secured: Any = await self.library.upgrade_security(raw, raw.is_initiator, expected)
+    async def _upgrade(self, raw: RawConn, expected: ID | None) -> Connection | Muxer:
+        await _agree(raw, str(NOISE), is_initiator=raw.is_initiator)
+        secured: Any = await (
+            self._noise.secure_inbound(raw)
+            if expected is None
+            else self._noise.secure_outbound(raw, expected)
+        )
         peer_id = secured.get_remote_peer()
         peer_id_text(peer_id.to_bytes())
-        muxer: Any = await self.library.upgrade_connection(secured, peer_id)
-        assert isinstance(muxer, Muxer)
-        muxer.raw = raw
-        raw.end_handshake()
-        return muxer
+        if self._on_library:
+            await _agree(secured, YAMUX, is_initiator=raw.is_initiator)
+            raw.end_handshake()
+            return Muxer(secured, peer_id, raw)
+        wire = _wire_of(raw, secured.conn.noise_state.noise_protocol)
+        reader = WireReader(wire)
+        await _agree(reader, YAMUX, is_initiator=raw.is_initiator)
+        return Connection(
+            wire, peer_id, is_initiator=raw.is_initiator, remote=raw.remote, unread=reader.unread
+        )
+
+
+async def _agree(stream: DuplexStream, protocol: str, *, is_initiator: bool) -> None:
+    if is_initiator:
+        await propose_protocol(stream, protocol)
+    else:
+        await accept_protocol(stream, {protocol})
+
+
+def _wire_of(raw: RawConn, noise: Any) -> Wire:
+    """Go on from a finished handshake, with its keys."""
+    outward, inward = noise.cipher_state_encrypt, noise.cipher_state_decrypt
+    stream, cipher, unread = raw.take_over()
+    return Wire(
+        stream,
+        sealer=RecordSealer(outward.k, outward.n),
+        opener=RecordOpener(inward.k, inward.n),
+        cipher=cipher,
+        unread=unread,
+    )

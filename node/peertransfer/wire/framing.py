@@ -69,7 +69,9 @@ class FrameReader:
         """
         if self._unread > self._max_frame + MAX_BODY:
             raise LocalProtocolError("more octets were given before the frames were taken", "drain first")
-        piece = memoryview(bytes(octets))
+        piece = memoryview(octets)
+        if not piece.readonly:
+            piece = memoryview(bytes(octets))
         if piece:
             self._pieces.append(piece)
             self._unread += len(piece)

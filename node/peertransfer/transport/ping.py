@@ -1,0 +1,37 @@
+"""The ping protocol: give back what came, in its units of 32 octets, until the peer ends the stream.
+
+It says nothing of this node, so it needs no view. Spec: https://github.com/libp2p/specs/blob/master/ping/ping.md
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from peertransfer.transport.muxed_stream import MuxedStream
+    from peertransfer.transport.swarm_stream import SwarmStream
+
+PING = "/ipfs/ping/1.0.0"
+SIZE = 32
+READ_SIZE = 1 << 14
+IDLE_SECONDS = 60.0
+"""A peer that pings more seldom opens a new stream for it."""
+
+
+async def echo_pings(stream: SwarmStream | MuxedStream) -> bool:
+    """Answer pings; return whether the peer ended the stream, and not in the middle of a ping."""
+    waiting = b""
+    while True:
+        with trio.move_on_after(IDLE_SECONDS) as idle:
+            octets = await stream.read(READ_SIZE)
+        if idle.cancelled_caught:
+            return False
+        if not octets:
+            return not waiting
+        waiting += octets
+        whole = len(waiting) - len(waiting) % SIZE
+        if whole:
+            await stream.write(waiting[:whole])
+            waiting = waiting[whole:]

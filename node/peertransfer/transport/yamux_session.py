@@ -1,0 +1,372 @@
+"""A yamux session: octets in, events out; what is to be sent comes out in rounds, fair between streams.
+
+It does no I/O (``transport.connection``) and knows no protocol of a stream. A peer that breaks the rules, or
+sends past a window, gets an exception; the session is then over. Unlike the library's: windows are enforced
+on open, half-closed and reset streams alike, and grow on use within one bound for the connection.
+Spec: https://github.com/hashicorp/yamux/blob/master/spec.md
+
+Strategy: the body of a data frame is handed on in the pieces in which it comes, so no frame is ever kept.
+Credit is checked at the header: memory is bounded before a single octet of a body is taken.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from peertransfer.errors import LocalProtocolError, RemoteProtocolError
+from peertransfer.transport.yamux_events import (
+    DataReceived,
+    PingAnswered,
+    StreamEnded,
+    StreamOpened,
+    StreamReset,
+    WentAway,
+)
+from peertransfer.transport.yamux_frames import (
+    ACK,
+    DATA,
+    FIN,
+    GO_AWAY,
+    HEADER_SIZE,
+    MAX_WINDOW,
+    NORMAL,
+    PING,
+    RST,
+    SYN,
+    VERSION,
+    WINDOW_UPDATE,
+    pack_header,
+    unpack_header,
+)
+from peertransfer.transport.yamux_stream import StreamState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from peertransfer.content.cid import Buffer
+    from peertransfer.transport.yamux_events import Event
+
+MAX_INBOUND_STREAMS = 32
+"""Streams that a peer may have open on one connection; one more is reset."""
+MAX_WINDOWS = 1 << 23
+"""Octets that all windows of a connection may grow to together."""
+MAX_LINGERING = 256
+"""Reset streams on which the peer's last octets may still be under way."""
+MAX_STRAY = 1 << 26
+"""Octets that may still come, and are dropped, on reset streams beyond those."""
+MAX_CONTROL = 8192
+"""Answers that may wait to be sent; a peer that asks for more and reads nothing is let go."""
+FRAME_PAYLOAD = 65_507
+"""Octets of data in a frame: with its header it fills one Noise message."""
+ROUND_TRIPS = 4
+"""A window of which half is taken within so many round trips is what holds the peer up."""
+LEAST_ROUND_TRIP_SECONDS = 0.001
+SLOW_SECONDS = 1.0
+"""A reader that takes longer over half a window gives back what it took: its peer sees that it is alive."""
+_LAST_NUMBER = (1 << 32) - 1
+
+
+class YamuxSession:
+    """One side of a session."""
+
+    def __init__(self, *, is_initiator: bool) -> None:
+        self._next = 1 if is_initiator else 2
+        self._remote_parity = 0 if is_initiator else 1
+        self._streams: dict[int, StreamState] = {}
+        self._lingering: OrderedDict[int, int] = OrderedDict()
+        """Octets that may still come on streams that we reset."""
+        self._stray = 0
+        """The same, of all reset streams that are not remembered one by one any more."""
+        self._inbound_count = 0
+        self._windows = 0
+        self._control: deque[bytes] = deque()
+        self._round: deque[StreamState] = deque()
+        self._header = bytearray()
+        self._body: StreamState | None = None
+        self._body_left = 0
+        self._ends_after_body = False
+        self.is_remote_gone = False
+        """Whether the peer said that it takes no new streams."""
+        self.round_trip_seconds = 0.0
+        """As the shell measured it by pings."""
+
+    # --- streams -----------------------------------------------------------------------------------
+
+    @property
+    def stream_count(self) -> int:
+        """Streams that are open, or half open."""
+        return len(self._streams)
+
+    def open_stream(self, now: float) -> int:
+        """Open a stream and return its number.
+
+        Raises:
+            LocalProtocolError: no number is left, or the peer takes no new streams.
+        """
+        if self._next > _LAST_NUMBER or self.is_remote_gone:
+            raise LocalProtocolError("no stream can be opened on this connection any more")
+        number, self._next = self._next, self._next + 2
+        self._add(StreamState(number, is_inbound=False, now=now))
+        self._control.append(pack_header(WINDOW_UPDATE, SYN, number, 0))
+        return number
+
+    def write(self, number: int, pieces: Sequence[Buffer]) -> None:
+        """Have octets sent on a stream; they must not change any more.
+
+        Raises:
+            LocalProtocolError: the stream is closed for writing.
+        """
+        state = self._streams.get(number)
+        if state is None or state.is_closing:
+            raise LocalProtocolError("octets were to be written to a stream that is closed")
+        state.append(list(pieces))
+        self._enqueue(state)
+
+    def waiting_size(self, number: int) -> int:
+        """Return how many octets of a stream wait to be sent; 0 for one that is over."""
+        state = self._streams.get(number)
+        return 0 if state is None else state.waiting_size
+
+    def read(self, number: int, count: int, now: float) -> None:
+        """Note that ``count`` octets of a stream were read: the peer may send as many more."""
+        state = self._streams.get(number)
+        if state is None or state.remote_closed or state.is_discarding:
+            return
+        state.taken += count
+        if state.taken >= state.target // 2 or now - state.updated_at >= SLOW_SECONDS:
+            self._give_window(state, now)
+
+    def close_write(self, number: int) -> None:
+        """Send the end of our direction after all that waits; again, or when it is over: nothing."""
+        state = self._streams.get(number)
+        if state is not None and not state.is_closing:
+            state.is_closing = True
+            self._enqueue(state)
+
+    def close(self, number: int, now: float) -> None:
+        """Finish with a stream: our end is sent, and what still comes is dropped, within its window."""
+        state = self._streams.get(number)
+        if state is not None:
+            state.is_discarding = True
+            state.closed_at = now
+            self.close_write(number)
+
+    def reset(self, number: int) -> None:
+        """Break a stream off in both directions; when it is over: nothing."""
+        state = self._streams.get(number)
+        if state is not None:
+            self._control.append(pack_header(WINDOW_UPDATE, RST, number, 0))
+            self._forget(state, lingers=not state.remote_closed)
+
+    def reset_deserted(self, now: float, seconds: float) -> None:
+        """Reset streams that we finished with ``seconds`` ago and that the peer never finished."""
+        for state in tuple(self._streams.values()):
+            if state.is_discarding and now - state.closed_at >= seconds:
+                self.reset(state.number)
+
+    # --- the connection ----------------------------------------------------------------------------
+
+    def ping(self, value: int) -> None:
+        """Ask for an answer."""
+        self._control.append(pack_header(PING, SYN, 0, value))
+
+    def go_away(self, code: int = NORMAL) -> None:
+        """Say that this side takes no new streams and will hang up."""
+        self._control.append(pack_header(GO_AWAY, 0, 0, code))
+
+    @property
+    def has_data_to_send(self) -> bool:
+        """Whether ``data_to_send`` would return something."""
+        return bool(self._control or self._round)
+
+    def data_to_send(self, limit: int) -> list[bytes | memoryview]:
+        """Return some ``limit`` octets to send: answers first, then a frame of each stream in turn."""
+        pieces: list[bytes | memoryview] = [*self._control]
+        size = HEADER_SIZE * len(pieces)
+        self._control.clear()
+        while self._round and size < limit:
+            state = self._round.popleft()
+            state.is_queued = False
+            if state.is_sendable:
+                size += self._next_frame(state, pieces)
+                self._enqueue(state)
+        return pieces
+
+    def _next_frame(self, state: StreamState, pieces: list[bytes | memoryview]) -> int:
+        size = min(state.waiting_size, state.send_window, FRAME_PAYLOAD)
+        is_end = state.is_closing and size == state.waiting_size
+        pieces.append(pack_header(DATA, FIN if is_end else 0, state.number, size))
+        state.take(size, pieces)
+        if is_end:
+            state.has_sent_fin = True
+            if state.is_over:
+                self._forget(state)
+        return HEADER_SIZE + size
+
+    # --- in ----------------------------------------------------------------------------------------
+
+    def receive_data(self, octets: bytes, now: float) -> list[Event]:
+        """Take octets that came, and return what they mean.
+
+        Raises:
+            RemoteProtocolError: the peer broke the rules, or sent past a window.
+        """
+        events: list[Event] = []
+        view = memoryview(octets)
+        at, size = 0, len(octets)
+        while at < size:
+            if self._body_left:
+                end = min(at + self._body_left, size)
+                self._receive_body(view[at:end], events)
+                at = end
+            elif not self._header and size - at >= HEADER_SIZE:
+                self._receive_frame(unpack_header(octets, at), now, events)
+                at += HEADER_SIZE
+            else:
+                end = min(at + HEADER_SIZE - len(self._header), size)
+                self._header += view[at:end]
+                at = end
+                if len(self._header) == HEADER_SIZE:
+                    fields = unpack_header(self._header, 0)
+                    self._header.clear()
+                    self._receive_frame(fields, now, events)
+        return events
+
+    def _receive_body(self, octets: memoryview, events: list[Event]) -> None:
+        self._body_left -= len(octets)
+        state = self._body
+        if state is not None and not state.is_discarding:
+            events.append(DataReceived(state.number, octets))
+        if not self._body_left and self._ends_after_body and state is not None:
+            self._end(state, events)
+
+    def _receive_frame(self, fields: tuple[int, ...], now: float, events: list[Event]) -> None:
+        version, kind, flags, number, length = fields
+        if version != VERSION:
+            raise RemoteProtocolError("a yamux frame has another version")
+        if kind == PING:
+            self._receive_ping(flags, length, events)
+        elif kind == GO_AWAY:
+            self.is_remote_gone = True
+            events.append(WentAway(length))
+        elif kind in {DATA, WINDOW_UPDATE}:
+            self._receive_stream_frame(kind, flags, number, length, now, events)
+        else:
+            raise RemoteProtocolError("a yamux frame has an unknown kind")
+
+    def _receive_ping(self, flags: int, value: int, events: list[Event]) -> None:
+        if flags & ACK:
+            events.append(PingAnswered(value))
+        elif len(self._control) >= MAX_CONTROL:
+            raise RemoteProtocolError("a peer asks for answers and reads none")
+        else:
+            self._control.append(pack_header(PING, ACK, 0, value))
+
+    def _receive_stream_frame(
+        self, kind: int, flags: int, number: int, length: int, now: float, events: list[Event]
+    ) -> None:
+        state = self._opened(number, now, events) if flags & SYN else self._streams.get(number)
+        if kind == DATA:
+            self._charge(state, number, length)
+            self._body, self._body_left = state, length
+            self._ends_after_body = bool(flags & FIN)
+        elif state is not None and length:
+            state.send_window += length
+            if state.send_window > MAX_WINDOW:
+                raise RemoteProtocolError("a peer opened a window beyond all bounds")
+            self._enqueue(state)
+        if flags & RST:
+            self._receive_reset(state, number, events)
+        elif flags & FIN and state is not None and not (kind == DATA and length):
+            self._end(state, events)
+
+    def _opened(self, number: int, now: float, events: list[Event]) -> StreamState | None:
+        # Peers that open several at once may send them out of order.
+        is_taken = number in self._streams or number in self._lingering
+        if not number or number & 1 != self._remote_parity or is_taken:
+            raise RemoteProtocolError("a peer opened a stream by a number that it may not use")
+        state = StreamState(number, is_inbound=True, now=now)
+        if len(self._control) >= MAX_CONTROL:
+            raise RemoteProtocolError("a peer opens streams and reads nothing")
+        if self._inbound_count >= MAX_INBOUND_STREAMS:
+            self._control.append(pack_header(WINDOW_UPDATE, RST, number, 0))
+            self._linger(state)
+            return None
+        self._add(state)
+        self._control.append(pack_header(WINDOW_UPDATE, ACK, number, 0))
+        events.append(StreamOpened(number))
+        return state
+
+    def _charge(self, state: StreamState | None, number: int, length: int) -> None:
+        """Count data against what was granted, whatever became of its stream."""
+        if state is None:
+            self._charge_reset(number, length)
+        elif state.remote_closed or length > state.window:
+            raise RemoteProtocolError("a peer sends past a stream's window, or its end")
+        else:
+            state.window -= length
+
+    def _charge_reset(self, number: int, length: int) -> None:
+        granted = self._lingering.get(number, self._stray)
+        if length > granted:
+            raise RemoteProtocolError("a peer sends data on a stream that is not open")
+        if number in self._lingering:
+            self._lingering[number] -= length
+        else:
+            self._stray -= length
+
+    def _receive_reset(self, state: StreamState | None, number: int, events: list[Event]) -> None:
+        self._lingering.pop(number, None)
+        if state is not None:
+            is_known = not state.is_discarding or not state.is_closing
+            self._forget(state)
+            if is_known:
+                events.append(StreamReset(state.number))
+
+    def _end(self, state: StreamState, events: list[Event]) -> None:
+        if state.remote_closed:
+            return
+        state.remote_closed = True
+        if not state.is_discarding:
+            events.append(StreamEnded(state.number))
+        if state.is_over:
+            self._forget(state)
+
+    # --- bookkeeping -------------------------------------------------------------------------------
+
+    def _add(self, state: StreamState) -> None:
+        self._streams[state.number] = state
+        self._windows += state.target
+        self._inbound_count += state.is_inbound
+
+    def _forget(self, state: StreamState, *, lingers: bool = False) -> None:
+        del self._streams[state.number]
+        self._windows -= state.target
+        self._inbound_count -= state.is_inbound
+        state.drop_waiting()
+        state.is_closing = state.has_sent_fin = True
+        if lingers:
+            self._linger(state)
+
+    def _linger(self, state: StreamState) -> None:
+        self._lingering[state.number] = state.window
+        if len(self._lingering) > MAX_LINGERING:
+            _, left = self._lingering.popitem(last=False)
+            self._stray = min(self._stray + left, MAX_STRAY)
+
+    def _enqueue(self, state: StreamState) -> None:
+        if not state.is_queued and state.is_sendable:
+            state.is_queued = True
+            self._round.append(state)
+
+    def _give_window(self, state: StreamState, now: float) -> None:
+        quick = ROUND_TRIPS * max(self.round_trip_seconds, LEAST_ROUND_TRIP_SECONDS)
+        if now - state.updated_at < quick and self._windows + state.target <= MAX_WINDOWS:
+            self._windows += state.target
+            state.taken += state.target
+            state.target *= 2
+        self._control.append(pack_header(WINDOW_UPDATE, 0, state.number, state.taken))
+        state.window += state.taken
+        state.taken = 0
+        state.updated_at = now
