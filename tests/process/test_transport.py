@@ -24,7 +24,7 @@ def test_the_switch_changes_no_octet(on_library):
 def test_an_unknown_transport_is_named_with_its_line():
     with people("alice") as (alice,):
         config = alice.home / "config.toml"
-        config.write_text(config.read_text().replace('transport = "own"', 'transport = "libary"'))
+        config.write_text(config.read_text().replace('transport = "own"', 'transport = "libraries"'))
         said = refused(alice.command("run"), 2)
         assert "line" in said
         assert "library" in said
