@@ -3,10 +3,10 @@
 It decides nothing about what may be said (``policy``) and speaks no protocol of ours (``service``).
 Spec: ARCHITECTURE.md, "Rooms and arrows".
 
-Strategy: the library does the Noise handshake, yamux and the life of connections. What it does badly is
-done here and in ``transport``: sockets are opened and accepted by us (its dial waits 250 ms, its listener
-shares ports), the private network's cipher is ours, identify answers only what was let out for that peer,
-and nothing is said unasked.
+Strategy: the library does the Noise handshake and keeps the connections. What it does badly is done here and
+in ``transport``: records and streams are ours (docs/transport.md), sockets are opened and accepted by us (its
+dial waits 250 ms, its listener shares ports), the private network's cipher is ours, identify answers only
+what was let out for that peer, and nothing is said unasked.
 """
 
 from __future__ import annotations

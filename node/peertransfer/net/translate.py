@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import trio
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from google.protobuf.message import DecodeError
-from libp2p.exceptions import BaseLibp2pError
 from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 from nacl.exceptions import CryptoError
 from noise.exceptions import NoiseHandshakeError, NoiseInvalidMessage, NoiseMaxNonceError, NoiseValueError
@@ -25,19 +24,11 @@ from peertransfer.errors import (
     StreamLostError,
     UsageError,
 )
+from peertransfer.transport.muxed_stream import STREAM_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STREAM_ERRORS = (
-    BaseLibp2pError,
-    OSError,
-    EOFError,
-    KeyError,  # yamux looks up a stream that it has dropped meanwhile
-    trio.BrokenResourceError,
-    trio.ClosedResourceError,
-)
-"""What ends a stream, or the connection below it."""
 HANDSHAKE_ERRORS = (
     *STREAM_ERRORS,
     ValueError,

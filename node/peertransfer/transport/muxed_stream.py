@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 
     from peertransfer.content.cid import Buffer
 
-_ENDS = (BaseLibp2pError, OSError, EOFError, KeyError, trio.BrokenResourceError, trio.ClosedResourceError)
-"""What the library raises where a stream, or its connection, is over."""
+STREAM_ERRORS = (
+    BaseLibp2pError,
+    OSError,
+    EOFError,
+    KeyError,  # yamux looks up a stream that it has dropped meanwhile
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+)
+"""What the library raises where a stream, or the connection below it, is over."""
 WINDOW_POLL_SECONDS = 0.005
 ROUND_TRIPS = 4
 """A window of which half is taken within so many round trips is what holds the peer up."""
@@ -51,7 +58,7 @@ class MuxedStream:
         """
         try:
             octets = await self._muxer.read_stream(self._inner.stream_id, n)
-        except _ENDS:
+        except STREAM_ERRORS:
             rest = self._muxer.rest_of(self._inner)
             if rest is None:
                 raise
