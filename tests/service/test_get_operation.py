@@ -270,3 +270,14 @@ async def test_files_of_the_same_octets_are_fetched_once(tmp_path):
         again = await getter.get(answer["link"], tmp_path / "dest", giver)
         assert (again["octets_received"], again["octets_reused"]) == (0, 3 * len(same))
     assert [(tmp_path / "dest" / name).read_bytes() == same for name in ("a", "b", "in/c")] == [True] * 3
+
+
+async def test_a_provider_is_left_by_an_end_of_the_stream_and_knows_that_all_arrived(tmp_path, caplog):
+    caplog.set_level("DEBUG", "peertransfer.service")
+    async with node_kit.running(tmp_path / "provider") as provider, node_kit.running(tmp_path / "g") as getter:
+        answer = await provider.share(FILES)
+        await getter.get(answer["link"], tmp_path / "dest", provider)
+        await trio.sleep(0.2)
+        delivered = await provider.node._sharing._deliveries.list(answer["manifest_cid"])
+        assert [one.peer_id for one in delivered] == [getter.host.peer_id]
+    assert "stream_dropped" not in [record.message for record in caplog.records]

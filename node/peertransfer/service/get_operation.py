@@ -213,10 +213,14 @@ class GetOperation:
             self._sending[peer_id] = asking
             self.states[peer_id] = "sending"
             self.served.add(peer_id)
-            await self._fetch_from(asking)
+            is_over = await self._fetch_from(asking)
             self.states[peer_id] = "done"
+        # Only now, so that the provider is left by an end of the stream, not by a reset.
+        if is_over:
+            self._done.set()
 
-    async def _fetch_from(self, asking: Asking) -> None:
+    async def _fetch_from(self, asking: Asking) -> bool:
+        """Fetch what this provider gives; return whether nothing is left to fetch from anybody."""
         async with self._loading:
             if not self._is_loaded:
                 self._fetching = await self._prepare(await load_share(asking, self._link.manifest_cid))
@@ -227,10 +231,10 @@ class GetOperation:
             refusal = self._fetching.refusal(asking.peer_id)
             if refusal is not None:
                 raise refusal
-        if self._fetching is None or self._fetching.is_over:
-            if not self._is_look:
-                await asking.delivered()
-            self._done.set()
+        is_over = self._fetching is None or self._fetching.is_over
+        if is_over and not self._is_look:
+            await asking.delivered()
+        return is_over
 
     async def _ban(self, peer_id: str) -> int:
         network_id = self._running.network.network_id
