@@ -274,7 +274,10 @@ async def test_files_of_the_same_octets_are_fetched_once(tmp_path):
 
 async def test_a_provider_is_left_by_an_end_of_the_stream_and_knows_that_all_arrived(tmp_path, caplog):
     caplog.set_level("DEBUG", "peertransfer.service")
-    async with node_kit.running(tmp_path / "provider") as provider, node_kit.running(tmp_path / "g") as getter:
+    async with (
+        node_kit.running(tmp_path / "provider") as provider,
+        node_kit.running(tmp_path / "g") as getter,
+    ):
         answer = await provider.share(FILES)
         await getter.get(answer["link"], tmp_path / "dest", provider)
         await trio.sleep(0.2)
