@@ -28,6 +28,7 @@ from peertransfer.errors import (
 )
 from peertransfer.net.gate import MAX_WAITING
 from peertransfer.net.host import NetworkHost
+from peertransfer.net.identify import FAREWELL_SECONDS, IDENTIFY
 from peertransfer.transport.upgrade import UPGRADE_SECONDS
 from peertransfer.wire.identify_codec import encode_identify
 
@@ -388,6 +389,29 @@ async def test_identify_says_only_what_was_let_out_for_that_peer():
             None,
             "",
         )
+
+
+async def test_the_end_of_an_identify_answer_comes_behind_it_and_sooner_where_the_peer_ends_first():
+    """js-libp2p loses an answer that comes together with its end."""
+    async with two_hosts() as (near, far):
+
+        async def answer(peer_id, observed):
+            return encode_identify(None, sealed(v.ProtocolsView((ECHO,)), OnePeer(peer_id)))
+
+        far.identify_answer = answer
+        await near.connect(far.listen_addrs)
+        seconds = []
+        for ends_first in (False, True):
+            stream = await near.open_stream(far.peer_id, IDENTIFY)
+            assert await stream.receive()
+            started = trio.current_time()
+            if ends_first:
+                await stream.close_write()
+            with trio.fail_after(3):
+                assert await stream.receive() == b""
+            seconds.append(trio.current_time() - started)
+        assert FAREWELL_SECONDS / 2 < seconds[0] < 1
+        assert seconds[1] < seconds[0]
 
 
 async def test_identify_without_an_answer_is_a_reset():

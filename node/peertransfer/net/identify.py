@@ -7,9 +7,12 @@ Spec: https://github.com/libp2p/specs/tree/master/identify
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from peertransfer.errors import RemoteProtocolError
+import trio
+
+from peertransfer.errors import ReachError, RemoteError, RemoteProtocolError
 from peertransfer.wire.framing import FrameReader
 from peertransfer.wire.identify_codec import MAX_IDENTIFY, IdentifyMessage, decode_identify
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 IDENTIFY = "/ipfs/id/1.0.0"
 IDENTIFY_PUSH = "/ipfs/id/push/1.0.0"
 IDENTIFY_SECONDS = 5.0
+FAREWELL_SECONDS = 0.1
+"""js-libp2p (3.3) drops an answer whose end is there before it has read the agreement on the protocol, and
+never asks again; go reads to the end and waits for it."""
 
 
 async def answer(
@@ -35,6 +41,8 @@ async def answer(
         await stream.reset()
         return
     await stream.send(frame, stall_seconds=IDENTIFY_SECONDS)
+    with trio.move_on_after(FAREWELL_SECONDS), contextlib.suppress(ReachError, RemoteError):
+        await stream.receive()
     await stream.aclose()
 
 

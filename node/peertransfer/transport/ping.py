@@ -21,7 +21,7 @@ IDLE_SECONDS = 60.0
 
 
 async def echo_pings(stream: SwarmStream | MuxedStream) -> bool:
-    """Answer pings; return whether the peer ended the stream, and not in the middle of a ping."""
+    """Answer pings, but not one that the peer ended in the middle of; return whether it ended the stream."""
     waiting = b""
     while True:
         with trio.move_on_after(IDLE_SECONDS) as idle:
@@ -29,7 +29,7 @@ async def echo_pings(stream: SwarmStream | MuxedStream) -> bool:
         if idle.cancelled_caught:
             return False
         if not octets:
-            return not waiting
+            return True
         waiting += octets
         whole = len(waiting) - len(waiting) % SIZE
         if whole:
