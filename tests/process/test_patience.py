@@ -77,6 +77,7 @@ def test_each_reason_has_its_own_words(link):
     assert len(set(said.values())) == len(said)
     for reason, words in {
         "no network": "network",
+        "no provider": "no address",
         "no route": "nothing listens",
         "silent": "shake hands",
         "garbage": "no libp2p",

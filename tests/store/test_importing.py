@@ -119,6 +119,18 @@ async def test_links_and_special_files_are_listed_and_never_followed(tmp_path):
     ]
 
 
+async def test_the_home_of_a_node_is_never_shared(tmp_path):
+    home = tmp_path / "person" / ".local" / "home"
+    make_tree(home, {"keys/open.key": b"secret", "peertransfer.db": b"links", "config.toml": b""})
+    (tmp_path / "person" / "letter").write_bytes(b"dear")
+    imported = await import_tree(tmp_path / "person")
+    assert [entry.path for entry in imported.item.entries if entry.kind == "file"] == ["letter"]
+    assert imported.skipped == ((str(home), "the home of a node, where its keys are"),)
+    for path in (home, home / "keys", home / "keys" / "open.key"):
+        with pytest.raises(SourceError, match="home of a node"):
+            await import_tree(path)
+
+
 async def test_a_path_that_is_itself_a_link_is_refused(tmp_path):
     (tmp_path / "real").write_bytes(b"1")
     (tmp_path / "link").symlink_to("real")

@@ -14,7 +14,7 @@ import click
 from peertransfer.cli import asking
 from peertransfer.cli.bars import Watcher, watching
 from peertransfer.cli.frame import ANY_PATH, Command, Settings, accept_privacy_option
-from peertransfer.cli.output import joined, note, number, records, say, short, show_document, text
+from peertransfer.cli.output import joined, link_state, note, number, records, say, short, show_document, text
 from peertransfer.cli.spans import count_text, size_text, span_text
 from peertransfer.cli.tables import show_table, show_tree
 from peertransfer.errors import CancelledTransferError, UsageError
@@ -210,12 +210,14 @@ def _show_listed(share: Mapping[str, object]) -> None:
         facts.append(count_text(number(share, "files"), "file"))
     if "size" in share:
         facts.append(size_text(number(share, "size")))
-    if text(share, "state"):
-        facts.append(text(share, "state"))
+    if share.get("expired"):
+        facts.append("expired")
+    if changed := number(share, "files_changed"):
+        facts.append(f"{count_text(changed, 'file')} changed since: share it again")
     say(", ".join(facts) + f"  [{text(share, 'manifest_cid')}]")
     for one in records(share, "links"):
         name = text(one, "name") or "link"
-        say(f"  {name}: {'ended' if one.get('ended') else text(one, 'link') or 'works'}")
+        say(f"  {name}: {link_state(one)}")
     if text(share, "link"):
         say(f"  {text(share, 'link')}")
     show_tree([(_listed_path(one), _listed_size(one)) for one in records(share, "entries")], depth=1)

@@ -79,6 +79,11 @@ def number(answer: Answer, key: str) -> float:
     return value if isinstance(value, int | float) else 0
 
 
+def link_state(link: Answer) -> str:
+    """Return what one of ``links[]`` is good for, in a word."""
+    return "ended" if link.get("ended") else "expired" if link.get("expired") else "works"
+
+
 def short(identifier: object) -> str:
     """Return the last 8 characters of a peer ID or CID: enough to tell them apart on a screen."""
     word = str(identifier or "")

@@ -12,7 +12,7 @@ from peertransfer.cli import asking
 from peertransfer.cli.bars import watching
 from peertransfer.cli.codes import show_code
 from peertransfer.cli.frame import ANY_PATH, Command, Group, Settings, accept_privacy_option
-from peertransfer.cli.output import note, number, records, say, short, show_document, text, texts
+from peertransfer.cli.output import link_state, note, number, records, say, short, show_document, text, texts
 from peertransfer.cli.spans import count_text, moment_text, parse_expiry, size_text
 from peertransfer.cli.tables import show_table
 
@@ -148,7 +148,7 @@ def link_list(settings: Settings) -> None:
             short(one.get("manifest_cid")),
             moment_text(number(one, "created_at")),
             moment_text(number(one, "expires_at")),
-            "ended" if one.get("ended") else "works",
+            link_state(one),
         )
         for one in found
     ]

@@ -120,6 +120,8 @@ class GetOperation:
         by_peer: dict[str, list[str]] = {}
         for addr in addrs:
             by_peer.setdefault(TcpAddr.parse(addr).peer_id, []).append(addr)
+        if not by_peer and self._running.dht is None:
+            raise self._why_nobody_was_found()
         async with open_nursery() as nursery:
             self._nursery = nursery
             for peer_id, own in by_peer.items():
@@ -270,6 +272,19 @@ class GetOperation:
             return PeerTimeoutError(
                 f"The provider has been silent for {PATIENCE_SECONDS:.0f} seconds",
                 "What arrived is kept: run the same command again, or with --wait.",
+            )
+        return self._why_nobody_was_found()
+
+    def _why_nobody_was_found(self) -> PeertransferError:
+        if self._running.dht is None:
+            return NoProvidersError(
+                "The link names no address, and the open network looks nobody up",
+                "Ask for a link that has addresses in it, or give one with --from.",
+            )
+        if not self._running.runtime.host.connections():
+            return DialError(
+                "No peer of this network answers, so nobody could be asked who provides it",
+                "Look whether one of its bootstrap peers runs: peertransfer doctor. Or give --wait.",
             )
         return NoProvidersError(
             "Nobody in this network provides this now",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import trio
@@ -83,10 +84,13 @@ class Hosts:
         """Start the hosts of all networks and keep them until cancelled."""
         async with open_nursery() as nursery:
             self._nursery = nursery
+            is_open_used = self._config.open_always
             for network in await self._networks.list():
-                if network.kind != "open" or self._config.open_always:
+                if network.kind != "open":
                     await self.start(network)
-            if self._config.open_always:
+                elif self._shares.provided(network):
+                    is_open_used = True
+            if is_open_used:
                 await self.open_host()
             task_status.started()
             await trio.sleep_forever()
@@ -135,10 +139,14 @@ class Hosts:
 
     async def open_host(self) -> RunningHost:
         """Return the open network's host, started where it does not run."""
+        bootstrap = self._config.open_bootstrap
         network = await self._networks.find(OPEN)
         if network is None:
-            network = open_network(self._config.open_bootstrap, wall_clock())
+            network = open_network(bootstrap, wall_clock())
             await self._networks.save(network)
+        elif network.bootstrap != bootstrap:
+            await self._networks.set_bootstrap(OPEN, bootstrap)
+            network = replace(network, bootstrap=bootstrap)
         return await self.start(network)
 
     async def _keep(
@@ -156,7 +164,9 @@ class Hosts:
             await self._keep_port(network, host)
             door = Door(self._policy, self._ledger, network.network_id)
             runtime = HostRuntime(host, network, door, self._shares)
-            dht = None if network.psk is None else Dht(runtime, door, lambda: self._shares.provided(network))
+            # The open network has no bootstrap peers of its own; with some it is like any other.
+            has_dht = network.psk is not None or network.bootstrap
+            dht = Dht(runtime, door, lambda: self._shares.provided(network)) if has_dht else None
             running = RunningHost(runtime, dht, network)
             self.running[network.network_id] = running
             try:

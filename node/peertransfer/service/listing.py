@@ -5,12 +5,14 @@ What is behind a link is told by ``service.getting``. Spec: CLI.md ``ls``; docs/
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from peertransfer.content.link import Link
 from peertransfer.content.names import display
 from peertransfer.errors import DialError, PeerTimeoutError, ReachError, UsageError
 from peertransfer.exchange import events as e
+from peertransfer.membership.network import OPEN
 from peertransfer.net.addresses import peer_id_octets, peer_id_text
 from peertransfer.service.asking import open_asking
 from peertransfer.transport.multiaddrs import TcpAddr
@@ -44,7 +46,9 @@ class Listing:
         found = [one for one in self._hosts.running.values() if one.runtime.host.is_connected(peer_id)]
         running = found[0] if found else await self._reach(peer_id, addrs)
         items = await _ask(running, peer_id)
-        return [{name: value for name, value in asdict(item).items() if value is not None} for item in items]
+        reached_at = running.runtime.host.dialled_addrs(peer_id)
+        shares = [asdict(item) | {"link": _with_addresses(item.link, reached_at)} for item in items]
+        return [{name: value for name, value in one.items() if value is not None} for one in shares]
 
     async def _reach(self, peer_id: str, addrs: Sequence[str]) -> RunningHost:
         """Connect to a peer in the first network in which it answers."""
@@ -63,6 +67,17 @@ class Listing:
                 else:
                     return running
         raise failure
+
+
+def _with_addresses(link: str | None, addrs: tuple[str, ...]) -> str | None:
+    """Return a listed link of the open network, where nobody looks it up, with where its peer was reached."""
+    try:
+        parsed = None if link is None else Link.parse(link)
+    except UsageError:
+        return link  # as the peer wrote it
+    if parsed is None or parsed.addrs or parsed.network_id != OPEN:
+        return link
+    return str(replace(parsed, addrs=addrs))
 
 
 async def _ask(running: RunningHost, peer_id: str) -> list[CatalogueItem]:

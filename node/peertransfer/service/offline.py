@@ -14,10 +14,11 @@ from peertransfer.membership.identity import peer_id_of_public_key, public_key_o
 from peertransfer.policy.describe import describe
 from peertransfer.policy.parse import parse_policy, parse_policy_octets
 from peertransfer.service.doctor import check, examine_absence, examine_home, examine_ports
+from peertransfer.service.facts import wall_clock
 from peertransfer.service.get_report import described_transfer
 from peertransfer.service.ledger_report import told
 from peertransfer.service.networks import describe_network, pick_network, swarm_key_text
-from peertransfer.service.sharing import described_link, described_own_shares
+from peertransfer.service.own_shares import described_links, described_own_shares
 from peertransfer.store.database import Database
 from peertransfer.store.home import Home, open_home
 from peertransfer.store.ledger import Ledger
@@ -77,7 +78,8 @@ def link_list(home_path: Path) -> Answer:
 
 
 async def _link_list(database: Database) -> Answer:
-    return {"links": [described_link(one) for one in await Links(database).list_links()]}
+    links, shares = await Links(database).list_links(), await Shares(database).list_shares()
+    return {"links": described_links(links, shares, wall_clock())}
 
 
 def ls(home_path: Path, target: str | None = None) -> Answer:
@@ -88,11 +90,8 @@ def ls(home_path: Path, target: str | None = None) -> Answer:
 
 
 async def _ls(database: Database) -> Answer:
-    return {
-        "shares": described_own_shares(
-            await Shares(database).list_shares(), await Links(database).list_links()
-        )
-    }
+    shares, links = await Shares(database).list_shares(), await Links(database).list_links()
+    return {"shares": described_own_shares(shares, links, wall_clock())}
 
 
 def identities(home_path: Path) -> Answer:

@@ -20,6 +20,7 @@ from peertransfer.errors import NotFoundError, UsageError
 from peertransfer.membership.network import OPEN
 from peertransfer.policy.facts import ItemFacts
 from peertransfer.service.facts import wall_clock
+from peertransfer.service.own_shares import described_link, described_links, described_own_shares
 from peertransfer.service.reach import what_a_finder_learns, who_could_reach
 from peertransfer.store.deliveries import Deliveries
 from peertransfer.store.importing import import_paths
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from peertransfer.store.database import Database
     from peertransfer.store.importing import ImportProgress
     from peertransfer.store.networks import Networks, StoredNetwork
-    from peertransfer.store.shares import ShareSummary
 
 LOOK_SECONDS = 0.2
 """Between two looks for deliveries to tell of."""
@@ -155,7 +155,7 @@ class Sharing:
 
     async def links(self) -> list[dict[str, object]]:
         """List all links."""
-        return [described_link(one) for one in await self._links.list_links()]
+        return described_links(await self._links.list_links(), await self._shares.list_shares(), wall_clock())
 
     async def show_link(self, text: str) -> dict[str, object]:
         """Tell what a finder of a link would learn."""
@@ -164,7 +164,7 @@ class Sharing:
         stored = await self._stored(link)
         share = await self._served.load(stored.manifest_cid)
         return {
-            **described_link(stored),
+            **described_link(stored, wall_clock(), share.expires_at),
             "network_id": link.network_id,
             "addrs": list(link.addrs),
             "finder_learns": self._finder_learns(running, link, stored, share.labels),
@@ -182,7 +182,9 @@ class Sharing:
 
     async def own_shares(self) -> list[dict[str, object]]:
         """List own shares, each with its links."""
-        return described_own_shares(await self._shares.list_shares(), await self._links.list_links())
+        return described_own_shares(
+            await self._shares.list_shares(), await self._links.list_links(), wall_clock()
+        )
 
     # --- parts -------------------------------------------------------------------------------------
 
@@ -263,17 +265,6 @@ def _imported(state: ImportProgress) -> dict[str, object]:
     }
 
 
-def described_link(link: StoredLink) -> dict[str, object]:
-    """Return what is told of a link; its secret is not."""
-    return {
-        "name": link.name,
-        "manifest_cid": link.manifest_cid,
-        "created_at": link.created_at,
-        "expires_at": link.expires_at,
-        "ended": bool(link.ended_at),
-    }
-
-
 def _names(networks: Sequence[StoredNetwork]) -> str:
     return ", ".join(f"{one.name} ({one.network_id})" for one in networks)
 
@@ -283,21 +274,3 @@ def _hash_function(name: str) -> HashFunction:
         return HashFunction(name)
     except ValueError as exc:
         raise UsageError(f"{name!r} is no hash function", "Use blake3 or sha2-256.") from exc
-
-
-def described_own_shares(
-    shares: Sequence[ShareSummary], links: Sequence[StoredLink]
-) -> list[dict[str, object]]:
-    """Return what ``ls`` tells of own shares."""
-    return [
-        {
-            "manifest_cid": one.manifest_cid,
-            "title": one.title,
-            "files": one.file_count,
-            "size": one.size,
-            "expires_at": one.expires_at,
-            "state": f"{one.stale_count} files changed since: share it again" if one.stale_count else "",
-            "links": [described_link(link) for link in links if link.manifest_cid == one.manifest_cid],
-        }
-        for one in shares
-    ]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+HOME_NAMES = frozenset({"keys", "peertransfer.db"})
+"""By what is in it, any node's home is told from other folders."""
 MAX_SOCKET_PATH = 100
 """Octets: ``sun_path`` holds 108 on Linux and 104 on macOS, with its closing zero."""
 

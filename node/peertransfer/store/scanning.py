@@ -1,7 +1,8 @@
 """What is there to share below these paths, and what is left out?
 
 It reads no file's octets (``store.importing``). Symbolic links and special files are listed as skipped,
-never followed; a name that could not be rebuilt elsewhere is refused by name. Blocking.
+never followed; so is the home of a node, this one's or another's: keys and links are in it. A name that
+could not be rebuilt elsewhere is refused by name. Blocking.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import trio
 from peertransfer.content.manifest import MAX_ENTRIES
 from peertransfer.content.names import MAX_DEPTH, MAX_PATH_SIZE, display, reason_against
 from peertransfer.errors import SourceError
+from peertransfer.store.home import HOME_NAMES
 from peertransfer.store.placing import PARTIAL_FOLDER
 from peertransfer.store.shares import Source
 
@@ -107,6 +109,13 @@ def changed(path: str) -> SourceError:
 
 
 def _scan_path(found: Scan, path: Path, *, alone: bool) -> None:
+    for folder in (path, *path.parents):
+        if all(os.path.lexists(folder / name) for name in HOME_NAMES):
+            raise SourceError(
+                f"{path} is {'' if folder == path else 'in '}the home of a node, where its keys are",
+                "Share something else; a home is never shared.",
+                path=str(path),
+            )
     try:
         mode = path.lstat().st_mode
     except OSError as exc:
@@ -130,6 +139,9 @@ def _scan_folder(found: Scan, source: Source, above: tuple[str, ...], fd: int) -
         trio.from_thread.check_cancelled()
         with os.scandir(fd) as listed:
             names = sorted(entry.name for entry in listed)
+        if HOME_NAMES.issubset(names):
+            found.skipped.append((where, "the home of a node, where its keys are"))
+            return
         before = len(found.entries)
         for name in names:
             path = (*above, name)
