@@ -156,7 +156,7 @@ class Hosts:
             await self._keep_port(network, host)
             door = Door(self._policy, self._ledger, network.network_id)
             runtime = HostRuntime(host, network, door, self._shares)
-            dht = None if network.psk is None else Dht(runtime, door, lambda: self._shares.provided(network))
+            dht = None if network.psk is None else Dht(runtime, door, self._shares)
             running = RunningHost(runtime, dht, network)
             self.running[network.network_id] = running
             try:
