@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from peertransfer.content.cid import Cid, Codec, HashFunction
 from peertransfer.content.link import Link
-from peertransfer.content.locator import locator, locator_multihash
+from peertransfer.content.locator import locator, locator_multihash, locator_of_multihash
 from peertransfer.content.proof import Role, Transcript, check_proof, prove
 from peertransfer.content.unforgeable import Unforgeable
 from peertransfer.content.verified import Verified, verify
@@ -103,6 +103,15 @@ def test_a_locator_depends_on_secret_epoch_and_manifest():
     assert len(names) == 4
     assert locator_multihash(name) == b"\x12\x20" + name
     assert len(name) == 32
+    assert locator_of_multihash(locator_multihash(name)) == name
+
+
+@pytest.mark.parametrize(
+    "key",
+    [b"", bytes(32), bytes(34), b"\x12\x20" + bytes(31), b"\x12\x20" + bytes(33), b"\x1e\x20" + bytes(32)],
+)
+def test_another_key_is_of_no_locator(key):
+    assert locator_of_multihash(key) is None
 
 
 TRANSCRIPT = Transcript(b"getter", b"provider", b"n" * 32, b"m" * 32, b"l" * 32)

@@ -23,7 +23,10 @@ NOT_BUILT = "not built yet"
 CLAUSE = re.compile(r"(1\.[a-d]|2\.[a-f]|3\.[a-d]|4\.[ab]|5|6\.[a-e]|7|8\.[a-d]|9\.[ab]|10|0)")
 CHANNELS = {"identify", "DHT", "exchange", "-"}
 SENSITIVITIES = {"none", "low", "medium", "high", "-"}
-METHODS_OF = {"provide": ("provide", "provider_records"), "want": ("want", "want_catalogue")}
+METHODS_OF = {
+    "provide": ("provide", "provide_to", "provider_records"),
+    "want": ("want", "want_catalogue"),
+}
 """Views that more than one method of the engine makes."""
 
 

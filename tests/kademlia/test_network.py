@@ -66,13 +66,6 @@ def test_a_network_of_two_finds_its_only_provider():
     assert second.store.providers(key(1), network.now) == (first.record,)
 
 
-def test_one_that_provides_answers_for_itself_where_nobody_else_was_told():
-    network = network_of(20)
-    nodes = nodes_of(network)
-    nodes[4].store.add(key(1), nodes[4].record, nodes[4].peer_id, network.now)
-    assert network.get_providers(nodes[9], 1) == [nodes[4].peer_id]
-
-
 @pytest.mark.parametrize("kind", [DeadNode, FrozenNode])
 def test_a_third_of_the_nodes_gone_do_not_hide_a_provider(kind, seed):
     network = network_of(48, seed)

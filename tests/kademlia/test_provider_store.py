@@ -51,6 +51,12 @@ def test_nobody_speaks_for_another():
     assert store.providers(key(1), 0) == ()
 
 
+def test_a_record_in_our_own_name_is_refused():
+    store = new_store((1, 5))
+    assert not store.add(key(1), PeerRecord(OWN, (addr(1),)), OWN, 0)
+    assert (providers(store, 1), store.record_count) == ([5], 1)
+
+
 def test_a_record_without_addresses_is_none():
     assert not ProviderStore(OWN).add(key(1), PeerRecord(peer_id(5), ()), peer_id(5), 0)
 
@@ -180,32 +186,6 @@ def test_a_withdrawn_record_is_gone_and_withdrawing_it_again_is_nothing():
     store.withdraw(key(2), peer_id(5))
     assert providers(store, 1) == [6]
     assert store.record_count == 1
-
-
-# --- our own -------------------------------------------------------------------------------------
-
-
-def test_our_own_record_comes_first_never_expires_and_counts_for_no_limit():
-    store = new_store((1, 5), max_records=1, max_per_peer=1)
-    for number in (1, 2, 3):
-        assert say(store, number, 0)
-    assert providers(store, 1) == [0, 5]
-    assert store.expire(10 * TTL_SECONDS) == 1
-    assert providers(store, 1, 10 * TTL_SECONDS) == [0]
-    assert store.own_keys == (key(1), key(2), key(3))
-
-
-def test_our_own_record_ends_by_withdrawing_it():
-    store = new_store((1, 0), (1, 5))
-    for _ in range(2):
-        store.withdraw(key(1), OWN)
-    assert providers(store, 1) == [5]
-    assert store.own_keys == ()
-
-
-def test_our_own_record_is_one_of_the_twenty_that_are_named():
-    store = new_store(*((1, provider) for provider in range(21)))
-    assert providers(store, 1) == [0, *range(20, 1, -1)]
 
 
 # --- any order -----------------------------------------------------------------------------------

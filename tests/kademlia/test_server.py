@@ -81,10 +81,10 @@ def test_a_provider_sees_by_its_own_question_that_it_was_heard():
     assert server.ask(KadType.GET_PROVIDERS).provider_records == (record(500),)
 
 
-def test_what_we_provide_ourselves_is_answered():
+def test_what_comes_in_our_own_name_is_answered_to_nobody():
     server = Server()
-    server.store.add(key(1), record(0), OWN, 0)
-    assert server.ask(KadType.GET_PROVIDERS).provider_records == (record(0),)
+    assert server.ask(KadType.ADD_PROVIDER, providers=[record(0)], asker=OWN) is None
+    assert server.ask(KadType.GET_PROVIDERS).provider_records == ()
 
 
 def test_a_look_up_of_peers_names_no_providers():

@@ -34,13 +34,27 @@ def locator(number):
     return number.to_bytes(32, "big")
 
 
+class Provided:
+    """What a node provides, without shares behind it."""
+
+    def __init__(self):
+        self.items = {}
+
+    def provided(self, network_id):
+        return dict(self.items) if network_id == NETWORK.network_id else {}
+
+    def provided_under(self, network_id, locator):
+        return self.provided(network_id).get(locator)
+
+
 class DhtNode:
     """A host and its DHT, which greets whoever connects."""
 
-    def __init__(self, host, dht, provided, policy):
+    def __init__(self, host, dht, provided, policy, ledger):
         self.host = host
         self.dht = dht
         self.policy = policy
+        self.ledger = ledger
         self._provided = provided
 
     @property
@@ -48,8 +62,12 @@ class DhtNode:
         return self.host.peer_id_bytes
 
     def provide(self, number):
-        self._provided.append((locator(number), ItemFacts(f"share {number}")))
+        self._provided.items[locator(number)] = ItemFacts(f"share {number}")
         self.dht.provide_now()
+
+    def withdraw(self, number):
+        """End a share; nobody is told."""
+        del self._provided.items[locator(number)]
 
     async def meet(self, other):
         """Connect, and wait until both have greeted."""
@@ -75,17 +93,18 @@ async def run_dht(number, folder, *, seed=None, policy=CLOSED, greets=True, **op
                 **options,
             )
         )
-        door = Door(engine, Ledger(database), NETWORK.network_id)
+        ledger = Ledger(database)
+        door = Door(engine, ledger, NETWORK.network_id)
         runtime = HostRuntime(host, NETWORK, door, ServedShares(database))
-        provided = []
-        dht = Dht(runtime, door, lambda: list(provided))
+        provided = Provided()
+        dht = Dht(runtime, door, provided)
         nursery = await stack.enter_async_context(trio.open_nursery())
         stack.callback(nursery.cancel_scope.cancel)
         if greets:
             host.on_connected = lambda peer_id: nursery.start_soon(dht.peer_came, peer_id)
             host.on_disconnected = dht.peer_went
         nursery.start_soon(dht.run)
-        yield DhtNode(host, dht, provided, engine)
+        yield DhtNode(host, dht, provided, engine, ledger)
 
 
 @asynccontextmanager

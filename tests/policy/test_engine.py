@@ -28,6 +28,7 @@ def every_decision(engine, asker, item, now=kit.NOW):
         engine.protocols(asker, hello=HELLO),
         engine.agent(asker, agent_version="a", protocol_version="p"),
         engine.provide(asker.network_id, item, locator=b"l" * 32, addrs=(b"a",), now=now),
+        engine.provide_to(asker, item, locator=b"l" * 32, addrs=(b"a",), now=now),
         engine.provider_records(asker, provider_records=(RECORD,)),
         engine.lookup(asker.network_id, key=b"k"),
         engine.want(asker, item_cid=item.manifest_cid, locator=b"l" * 32, proof=b"p" * 32),
@@ -66,13 +67,20 @@ def test_a_record_tells_who_learns_which_fields_by_which_rules():
     )
 
 
+def test_a_provider_record_without_addresses_is_none():
+    for field in ("locator", "addrs"):
+        engine = kit.engine(f'to = ["dht-servers"]\nshow.provide = ["{field}"]')
+        answer = engine.provide("net1", kit.item(), locator=b"l", addrs=(b"a",), now=1)
+        assert isinstance(answer, Denied)
+
+
 def test_what_is_sealed_for_the_dht_names_no_peer():
-    engine = kit.engine('to = ["dht-servers"]\nshow.provide = ["locator"]\nshow.lookup = ["key"]')
+    engine = kit.engine('to = ["dht-servers"]\nshow.provide = ["locator", "addrs"]\nshow.lookup = ["key"]')
     sealed = engine.provide("net1", kit.item(), locator=b"l", addrs=(b"a",), now=1)
     assert sealed.audience == DhtServers("net1")
-    assert sealed.view == v.ProvideView(b"l")
+    assert sealed.view == v.ProvideView(b"l", (b"a",))
     assert sealed.record == DisclosureRecord(
-        "net1", "dht-servers:net1", "", "provide", kit.CID, ("locator",), "r0"
+        "net1", "dht-servers:net1", "", "provide", kit.CID, ("addrs", "locator"), "r0"
     )
     assert engine.lookup("net1", key=b"k").view == v.LookupView(b"k")
     assert engine.lookup("net1", key=b"k").record.item == ""
@@ -113,6 +121,68 @@ def test_provider_records_are_apart_from_what_this_host_provides():
     assert engine.provider_records(asker, provider_records=(RECORD,)).view.provider_records == (RECORD,)
     assert engine.provider_records(asker, provider_records=()).record.fields == ()
     assert isinstance(engine.provide("net1", kit.item(), locator=b"l", addrs=(), now=1), Denied)
+
+
+MEMBER = (Members("net1"),)
+ROUTING = 'to = ["dht-servers"]\nshow.provide = ["locator", "addrs"]'
+
+
+def told(engine, item=None, *, peer=kit.PEER, proven=MEMBER, now=kit.NOW):
+    """Return what a peer that asks for the locator of an item is told."""
+    asker = kit.asker(*proven, peer=peer)
+    return engine.provide_to(asker, item or kit.item(), locator=b"l", addrs=(b"a", b"b"), now=now)
+
+
+def test_who_asks_for_what_this_host_provides_learns_it_as_the_servers_do():
+    sealed = told(kit.engine(ROUTING))
+    assert sealed.audience == OnePeer(kit.PEER)
+    assert sealed.view == v.ProvideView(b"l", (b"a", b"b"))
+    assert sealed.record == DisclosureRecord(
+        "net1", f"peer:{kit.PEER}", kit.PEER, "provide", kit.CID, ("addrs", "locator"), "r0"
+    )
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ROUTING.replace("dht-servers", "members"),
+        ROUTING.replace("dht-servers", f"peer:{kit.PEER}"),
+        ROUTING.replace("dht-servers", "dht-servers:net2"),
+        ROUTING.replace('"addrs"', '"provider_records"'),
+        ROUTING.replace('"locator"', '"provider_records"'),
+        ROUTING + '\nitems = ["share:bafyother"]',
+    ],
+)
+def test_what_the_servers_are_not_told_nobody_is_told_who_asks(rule):
+    assert told(kit.engine(rule)) == Denied("provide", kit.CID, "")
+
+
+@pytest.mark.parametrize("field", ["locator", "addrs"])
+@pytest.mark.parametrize(
+    "items", ["", f'items = ["share:{kit.CID}"]\n'], ids=["of everything", "of the share"]
+)
+def test_what_is_hidden_from_one_peer_it_is_not_told_when_it_asks(field, items):
+    engine = kit.engine(ROUTING, f'to = ["peer:{kit.PEER}"]\n{items}hide.provide = ["{field}"]')
+    assert told(engine) == Denied("provide", kit.CID, "r1")
+    assert told(engine, peer=kit.OTHER).view.addrs == (b"a", b"b")
+    assert isinstance(told(engine, kit.item("bafyother")), Denied) is not bool(items)
+
+
+def test_what_is_hidden_from_the_members_or_from_a_proven_link_is_told_to_none_of_them():
+    for word, proven in (("members", Members("net1")), ("link:alice", LinkHolders("alice"))):
+        engine = kit.engine(ROUTING, f'to = ["{word}"]\nhide.provide = ["addrs"]')
+        assert told(engine, proven=(proven,)) == Denied("provide", kit.CID, "r1")
+
+
+def test_what_others_provide_is_hidden_without_hiding_what_this_host_does():
+    engine = kit.engine(ROUTING, f'to = ["peer:{kit.PEER}"]\nhide.provide = ["provider_records"]')
+    assert told(engine).view.locator == b"l"
+
+
+def test_an_expired_share_is_told_to_nobody_who_asks():
+    engine, item = kit.engine(ROUTING), kit.item(expires_at=100)
+    assert told(engine, item, now=99).view.locator == b"l"
+    assert told(engine, item, now=100) == Denied("provide", kit.CID, "")
 
 
 @pytest.mark.parametrize("shown", ["locator", "proof", "requests"])
@@ -261,7 +331,7 @@ def test_an_expired_share_is_neither_served_nor_provided():
     everything = kit.engine('to = ["anyone"]\n' + "\n".join(f'show.{view} = ["*"]' for view in v.VIEWS))
     item = kit.item(expires_at=100)
     now = dict(zip(("before", "at", "after"), (99, 100, 101), strict=True))
-    views = ("provide", "manifest", "openings", "content", "grant")
+    views = ("provide", "provide", "manifest", "openings", "content", "grant")
     assert everything.may_serve(kit.asker(), item, now["before"])
     for decision in every_decision(everything, kit.asker(), item, now["before"]):
         assert not isinstance(decision, Denied)

@@ -105,6 +105,7 @@ def decisions(engine, asker, item, facts):
         "hello": engine.protocols(asker, hello=v.Hello(1, 8, b"n" * 32)),
         "agent": engine.agent(asker, agent_version="a", protocol_version="p"),
         "provide": engine.provide(asker.network_id, item, locator=b"l", addrs=(b"a",), now=now),
+        "provide_to": engine.provide_to(asker, item, locator=b"l", addrs=(b"a",), now=now),
         "records": engine.provider_records(asker, provider_records=(RECORD,)),
         "lookup": engine.lookup(asker.network_id, key=b"k"),
         "want": engine.want(asker, item_cid=item.manifest_cid, locator=b"l", proof=b"p"),
@@ -217,6 +218,12 @@ def test_whether_it_is_denied_does_not_depend_on_what_is_hidden(policy, asker, i
     assert other == full
     first, second = (kit.decide_openings(engine, asker, item, facts) for facts in (some, others))
     assert isinstance(first, Denied) == isinstance(second, Denied)
+
+
+@given(policies(), askers, items)
+def test_who_asks_is_told_no_more_than_the_servers_of_the_dht(policy, asker, item):
+    made = decisions(Engine(policy), asker, item, [])
+    assert facts_of(made["provide_to"]) in (set(), facts_of(made["provide"]))
 
 
 @given(policies(), askers, items, entries)

@@ -2,20 +2,23 @@
 
 import logging
 import math
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from dht_kit import locator, run_dht, run_dhts, run_liar, run_victim, until
-from kad_kit import addr, peer_id, public_addr
+from dht_kit import KAD, NETWORK, locator, run_dht, run_dhts, run_liar, run_victim, until
+from kad_kit import addr, peer_id, public_addr, sealed
 
 from peertransfer.content.locator import locator_multihash
-from peertransfer.disclosure.views import PeerRecord
+from peertransfer.disclosure.audience import DhtServers
+from peertransfer.disclosure.views import LookupView, PeerRecord
 from peertransfer.kademlia.routing_table import RoutingTable
 from peertransfer.policy.engine import Engine
 from peertransfer.policy.facts import ItemFacts
 from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.preset import CLOSED
 from peertransfer.service import dht_serving
+from peertransfer.wire.kad_codec import answer_reader, decode_kad, encode_get_providers
 
 pytestmark = pytest.mark.swarm
 
@@ -116,6 +119,102 @@ async def test_what_has_no_answer_is_not_lost_on_a_stream_that_its_server_ended(
         await trio.testing.wait_all_tasks_blocked(0.2)
         await provider.dht._streams.tell(PeerRecord(holder.peer_id, ()), frame)
         await until(lambda: holds(holder) == [provider.peer_id])
+
+
+# --- what this host provides itself --------------------------------------------------------------
+
+
+@asynccontextmanager
+async def one_who_provides_and_one_who_asks(tmp_path):
+    """Run two nodes; the one that asks is in nobody's table, as a peer that serves no DHT, and is told nothing."""
+    async with run_dht(1, tmp_path, greets=False) as provider, run_dht(2, tmp_path) as asker:
+        await asker.host.connect(provider.host.listen_addrs)
+        await until(lambda: provider.peer_id in asker.dht.table)
+        provider.provide(1)
+        yield provider, asker
+        assert holds(asker) == []
+
+
+async def octets_answered(provider, asker):
+    """Ask for the providers of the key, and return the answer as it came."""
+    servers = DhtServers(NETWORK.network_id)
+    stream = await asker.host.open_stream(provider.host.peer_id, KAD)
+    stream.prove(servers)
+    await stream.send(encode_get_providers(sealed(LookupView(KEY), servers)))
+    reader = answer_reader()
+    while (frame := reader.next_frame()) is None:
+        reader.receive_data(await stream.receive())
+    await stream.aclose()
+    return bytes(frame)
+
+
+async def provider_rows(node, peer):
+    return [
+        (row["item"], row["fields"], row["rule"], row["audience"], row["count"])
+        for row in await node.ledger.entries(peer=peer.host.peer_id)
+        if row["view"] == "provide"
+    ]
+
+
+async def test_who_only_asks_finds_what_the_only_other_node_provides(tmp_path):
+    async with one_who_provides_and_one_who_asks(tmp_path) as (provider, asker):
+        (found,) = await asker.dht.find_providers(locator(1))
+        assert found == PeerRecord(provider.peer_id, provider.host.listen_addrs_bytes)
+        assert await asker.dht.find_providers(locator(2)) == ()
+
+
+async def test_what_is_withdrawn_is_answered_no_more(tmp_path):
+    async with one_who_provides_and_one_who_asks(tmp_path) as (provider, asker):
+        assert await asker.dht.find_providers(locator(1))
+        provider.withdraw(1)
+        assert await asker.dht.find_providers(locator(1)) == ()
+
+
+async def test_the_ledger_tells_who_was_answered_about_which_share(tmp_path):
+    async with one_who_provides_and_one_who_asks(tmp_path) as (provider, asker):
+        one = PeerRecord(peer_id(7), (addr(7),))
+        provider.dht.store.add(KEY, one, one.peer_id, trio.current_time())
+        for _ in range(2):
+            await octets_answered(provider, asker)
+        audience = f"peer:{asker.host.peer_id}"
+        assert await provider_rows(provider, asker) == [
+            ("share 1", ["addrs", "locator"], "dht-servers-route", audience, 2),
+            ("", ["provider_records"], "members-connect", audience, 2),
+        ]
+
+
+async def test_a_denied_peer_gets_the_octets_of_a_share_that_is_not_there(tmp_path):
+    async with one_who_provides_and_one_who_asks(tmp_path) as (provider, asker):
+        told = await octets_answered(provider, asker)
+        rule = f'[[rule]]\nname = "not-it"\nto = ["peer:{asker.host.peer_id}"]\nhide.provide = ["addrs"]\n'
+        provider.policy.engine = Engine(parse_policy(CLOSED + rule, "p"))
+        denied = await octets_answered(provider, asker)
+        provider.withdraw(1)
+        assert denied == await octets_answered(provider, asker) != told
+        assert [row[-1] for row in await provider_rows(provider, asker)] == [1]
+        refused = await provider.ledger.refusals(peer=asker.host.peer_id)
+        assert "provide" not in {row["view"] for row in refused}
+
+
+@pytest.mark.parametrize("others", [3, 20])
+async def test_what_this_host_provides_comes_first_of_twenty_at_most(others, tmp_path):
+    async with one_who_provides_and_one_who_asks(tmp_path) as (provider, asker):
+        for number in range(others):
+            one = PeerRecord(peer_id(7 + number), (addr(7 + number),))
+            provider.dht.store.add(KEY, one, one.peer_id, trio.current_time())
+        latest = ids(provider.dht.store.providers(KEY, trio.current_time()))
+        said = decode_kad(await octets_answered(provider, asker)).provider_peers
+        assert ids(said) == [provider.peer_id, *latest[:19]]
+        provider.withdraw(1)
+        said = decode_kad(await octets_answered(provider, asker)).provider_peers
+        assert ids(said) == latest
+
+
+async def test_a_host_without_an_address_to_tell_names_itself_to_nobody(tmp_path, monkeypatch):
+    async with one_who_provides_and_one_who_asks(tmp_path) as (provider, asker):
+        monkeypatch.setattr(type(provider.host), "listen_addrs_bytes", ())
+        assert decode_kad(await octets_answered(provider, asker)).provider_peers == ()
+        assert await provider_rows(provider, asker) == []
 
 
 # --- hearsay -------------------------------------------------------------------------------------

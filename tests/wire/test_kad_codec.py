@@ -141,6 +141,50 @@ def test_we_are_not_named_where_no_rule_shows_our_addresses():
     assert read(frame.head)[0].closer_peers == (record(2),)
 
 
+def own_record(locator=LOCATOR, addrs=(ADDR,), audience=ASKER):
+    return sealed(v.ProvideView(locator, addrs), audience)
+
+
+def answered_with(own_record, others=None, type_=KadType.GET_PROVIDERS, key=KEY):
+    return codec.encode_kad_answer(
+        addresses(record(2), own=()), others, type_, key, own_peer_id=peer_id(1), own_record=own_record
+    )
+
+
+def test_that_we_provide_the_key_comes_before_what_others_provide():
+    (said,) = read(answered_with(own_record(), provided(record(3), record(4))).head)
+    assert said.provider_peers == (PeerRecord(peer_id(1), (ADDR,)), record(3), record(4))
+    assert said.closer_peers == (record(2),)
+
+
+def test_that_we_provide_the_key_can_be_all_that_is_said():
+    frame = codec.encode_kad_answer(
+        None, None, KadType.GET_PROVIDERS, KEY, own_peer_id=peer_id(1), own_record=own_record()
+    )
+    assert read(frame.head) == [
+        KadMessage(KadType.GET_PROVIDERS, KEY, (), (PeerRecord(peer_id(1), (ADDR,)),))
+    ]
+    assert frame.audience == ASKER
+
+
+@pytest.mark.parametrize("view", [own_record(bytes(32)), provided(record(3))], ids=["another", "none"])
+def test_a_record_of_ours_for_another_key_is_our_bug(view):
+    with pytest.raises(DisclosureError):
+        answered_with(view)
+
+
+def test_a_record_of_ours_is_said_by_our_peer_id_or_not_at_all():
+    with pytest.raises(LocalProtocolError):
+        codec.encode_kad_answer(None, None, KadType.GET_PROVIDERS, KEY, own_record=own_record())
+
+
+def test_a_record_of_ours_for_another_peer_or_another_question_is_not_said():
+    with pytest.raises(AudienceMismatchError):
+        answered_with(own_record(audience=OnePeer("other")))
+    with pytest.raises(LocalProtocolError):
+        answered_with(own_record(), type_=KadType.FIND_NODE)
+
+
 def test_peers_without_addresses_are_left_out():
     bare = PeerRecord(peer_id(5), ())
     frame = codec.encode_kad_answer(addresses(bare, record(1)), provided(bare), KadType.GET_PROVIDERS, key(7))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DOMAIN = b"peertransfer/locator/1"
 LOCATOR_SIZE = 32
+_SHA2_256 = b"\x12\x20"
+"""Multihash code and length."""
 
 
 def locator(secret: bytes, epoch_key: bytes, manifest_cid: Cid) -> bytes:
@@ -33,4 +35,11 @@ def locator(secret: bytes, epoch_key: bytes, manifest_cid: Cid) -> bytes:
 
 def locator_multihash(name: bytes) -> bytes:
     """Return the locator as the sha2-256 multihash that the DHT's key must be."""
-    return b"\x12\x20" + name
+    return _SHA2_256 + name
+
+
+def locator_of_multihash(key: bytes) -> bytes | None:
+    """Return the locator of which ``key`` is the multihash; ``None`` where it can be none's."""
+    if len(key) != len(_SHA2_256) + LOCATOR_SIZE or not key.startswith(_SHA2_256):
+        return None
+    return key.removeprefix(_SHA2_256)

@@ -7,7 +7,8 @@ Spec: https://github.com/libp2p/specs/blob/master/kad-dht/README.md#content-prov
 Strategy: addresses are kept once for each provider, the latest for all of its keys, so that a host that
 moved is found by its old records too and a record costs little. When the store is full, a record makes
 room only by ending one whose key is further from us: others are closer to that key than we are, and spam
-for keys all over the space stays outside. Our own records have no limit and end only by ``withdraw``.
+for keys all over the space stays outside. What this host itself provides is not kept here: whoever knows
+it is asked each time (``service.dht_serving``).
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ class _Sender:
 
 
 class ProviderStore:
-    """The provider records that this host keeps for others, and its own."""
+    """The provider records that this host keeps for others."""
 
     __slots__ = (
-        "_by_distance", "_cursor", "_distances", "_max_per_peer", "_max_providers", "_max_records", "_own",
+        "_by_distance", "_cursor", "_distances", "_max_per_peer", "_max_providers", "_max_records",
         "_own_peer_id", "_record_count", "_senders", "_ttl_seconds",
     )  # fmt: skip
 
@@ -68,7 +69,6 @@ class ProviderStore:
         self._max_per_peer = max_per_peer
         self._max_providers = max_providers
         self._ttl_seconds = ttl_seconds
-        self._own: dict[bytes, tuple[bytes, ...]] = {}
         self._senders: dict[bytes, _Sender] = {}
         self._by_distance: dict[bytes, _Key] = {}
         self._distances: list[bytes] = []
@@ -77,13 +77,8 @@ class ProviderStore:
 
     @property
     def record_count(self) -> int:
-        """How many records of others there are, expired ones that were not yet removed too."""
+        """How many records there are, expired ones that were not yet removed too."""
         return self._record_count
-
-    @property
-    def own_keys(self) -> tuple[bytes, ...]:
-        """The keys that this host itself provides."""
-        return tuple(self._own)
 
     # --- keeping ---------------------------------------------------------------------------------
 
@@ -98,7 +93,7 @@ class ProviderStore:
     ) -> bool:
         """Keep that ``provider`` provides ``key``, as ``from_peer`` said; return whether it is kept.
 
-        It is not when somebody speaks for another, gives no address, or is over a limit.
+        It is not when somebody speaks for another or for this host, gives no address, or is over a limit.
 
         Args:
             key: a multihash.
@@ -107,11 +102,8 @@ class ProviderStore:
             now: seconds of one clock, here and in all other calls; it may be the monotonic one.
             seen_at: binary multiaddr of that connection, if known.
         """
-        if provider.peer_id != from_peer or not provider.addrs:
+        if provider.peer_id != from_peer or from_peer == self._own_peer_id or not provider.addrs:
             return False
-        if from_peer == self._own_peer_id:
-            self._own[key] = provider.addrs
-            return True
         place = self._place(key)
         known = self._by_distance.get(place)
         is_new = known is None or from_peer not in known.providers
@@ -153,10 +145,7 @@ class ProviderStore:
     # --- ending ----------------------------------------------------------------------------------
 
     def withdraw(self, key: bytes, peer_id: bytes) -> None:
-        """End the record of one provider for one key, if there is one: this host's own, or another's."""
-        if peer_id == self._own_peer_id:
-            self._own.pop(key, None)
-            return
+        """End the record of one provider for one key, if there is one."""
         place = self._place(key)
         known = self._by_distance.get(place)
         if known and peer_id in known.providers:
@@ -204,17 +193,14 @@ class ProviderStore:
         return sender.seen_at if sender else None
 
     def providers(self, key: bytes, now: float) -> tuple[PeerRecord, ...]:
-        """Return who provides ``key``: this host first if it does, then the latest word first."""
-        own = self._own.get(key)
+        """Return who told us that it provides ``key``, at most ``MAX_PROVIDERS``, the latest word first."""
         known = self._by_distance.get(self._place(key))
         latest = reversed(known.providers.items()) if known else ()
-        others = tuple(
+        return tuple(
             PeerRecord(peer_id, self._senders[peer_id].addrs)
             for peer_id, expires_at in latest
             if expires_at > now
         )
-        mine = (PeerRecord(self._own_peer_id, own),) if own else ()
-        return (*mine, *others)[: self._max_providers]
 
 
 def _cut(addrs: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -67,15 +67,13 @@ class Republisher:
         """Provide a key no more: what others hold ends by itself within a day."""
         self._keys.pop(key, None)
 
-    def replace(self, keys: Iterable[bytes], now: float) -> tuple[bytes, ...]:
-        """Provide exactly ``keys`` from now on; return those withdrawn, to be ended in our own store."""
+    def replace(self, keys: Iterable[bytes], now: float) -> None:
+        """Provide exactly ``keys`` from now on: the others are withdrawn."""
         wanted = dict.fromkeys(keys)
-        withdrawn = tuple(key for key in self._keys if key not in wanted)
-        for key in withdrawn:
+        for key in self._keys.keys() - wanted.keys():
             self.withdraw(key)
         for key in wanted:
             self.provide(key, now)
-        return withdrawn
 
     # --- in rounds -------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ class KadAnswer:
     closer_peers: tuple[PeerRecord, ...] = ()
     """At most k peers with addresses, closest first; never the asker."""
     provider_records: tuple[PeerRecord, ...] = ()
-    """At most k, this host first if it is one; the asker too, which checks by it that it was heard."""
+    """At most k others; the asker too, which checks by it that it was heard."""
     names_self: bool = False
     """Whether this host itself was asked for: its own listen addresses belong into the answer, first."""
 

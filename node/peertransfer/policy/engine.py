@@ -38,7 +38,13 @@ from peertransfer.disclosure.views import (
 from peertransfer.errors import DisclosureError
 from peertransfer.policy.facts import Asker, EntryFacts, ItemFacts
 from peertransfer.policy.masking import Masking
-from peertransfer.policy.matching import RuleIndex, Verdict, reach_of_asker, reach_of_dht
+from peertransfer.policy.matching import (
+    RuleIndex,
+    Verdict,
+    reach_of_asker,
+    reach_of_dht,
+    reach_of_dht_asker,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -106,12 +112,29 @@ class Engine:
     def provide(
         self, network_id: str, item: ItemFacts, *, locator: bytes, addrs: tuple[bytes, ...], now: int
     ) -> Decision[ProvideView, DhtServers]:
-        """Decide whether the DHT's servers learn that this host provides an item; asked at each republish."""
+        """Decide whether the DHT's servers learn that this host provides an item; asked at each republish.
+
+        A record without addresses is none.
+        """
         verdict = self._index.verdict("provide", reach_of_dht(network_id), item)
-        if "locator" not in verdict or item.is_expired(now):
+        if "locator" not in verdict or "addrs" not in verdict or item.is_expired(now):
             return _denied("provide", verdict, item.manifest_cid)
-        view = ProvideView(locator, addrs if "addrs" in verdict else ())
+        view = ProvideView(locator, addrs)
         return _sealed_for_dht(view, network_id, verdict, item.manifest_cid)
+
+    def provide_to(
+        self, asker: Asker, item: ItemFacts, *, locator: bytes, addrs: tuple[bytes, ...], now: int
+    ) -> Decision[ProvideView, OnePeer]:
+        """Decide whether a peer that asks who provides an item learns that this host does, and where it is.
+
+        It learns what the DHT's servers are told (``provide``), unless a rule hides that from this very
+        peer. A record without addresses is none.
+        """
+        verdict = self._index.verdict("provide", reach_of_dht_asker(asker), item)
+        if "locator" not in verdict or "addrs" not in verdict or item.is_expired(now):
+            return _denied("provide", verdict, item.manifest_cid)
+        view = ProvideView(locator, addrs)
+        return _sealed_for_peer(view, asker, verdict, _filled(view), item.manifest_cid)
 
     def provider_records(
         self, asker: Asker, *, provider_records: tuple[PeerRecord, ...]

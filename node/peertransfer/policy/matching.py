@@ -57,6 +57,15 @@ def reach_of_dht(network_id: str) -> Reach:
     return Reach(showing, showing | _patterns([Members(network_id)]))
 
 
+def reach_of_dht_asker(asker: Asker) -> Reach:
+    """Return the words that speak of a peer that asks for what a DHT's servers hold.
+
+    It could ask one of them, so what is shown to them is shown to it; words that speak of it hide as well.
+    """
+    servers = reach_of_dht(asker.network_id)
+    return Reach(servers.showing, servers.hiding | _patterns(asker.proven))
+
+
 def _patterns(audiences: Iterable[Audience]) -> Patterns:
     return frozenset(pattern for audience in audiences for pattern in _words_for(audience))
 

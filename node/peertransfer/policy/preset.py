@@ -38,7 +38,7 @@ show.addresses = ["listen_addrs", "closer_peers"]
 show.protocols = ["protocol_ids"]
 show.provide = ["provider_records"]
 
-# Those who serve a private network's DHT learn blind locators, never names or CIDs.
+# Those who serve a private network's DHT, and whoever asks it, learn blind locators, no names or CIDs.
 [[rule]]
 name = "dht-servers-route"
 to = ["dht-servers"]

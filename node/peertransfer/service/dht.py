@@ -51,7 +51,9 @@ class Dht:
         self._providing = DhtProviding(runtime, door, self.table, self._streams, provided)
         self._lookups = DhtLookups(runtime, door, self.table, self._streams, self._admitted)
         self._upkeep = DhtUpkeep(self.table, self.store, self._lookups)
-        self._host.set_handler(self._protocol, DhtServing(runtime, door, self.table, self.store).serve)
+        self._host.set_handler(
+            self._protocol, DhtServing(runtime, door, self.table, self.store, provided).serve
+        )
         runtime.protocol_ids = (*runtime.protocol_ids, self._protocol)
 
     async def run(self) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -37,9 +36,15 @@ LOOK_SECONDS = 30.0
 """At most."""
 JITTER_SECONDS = 600.0
 
-Provided: TypeAlias = "tuple[bytes, ItemFacts]"
-"""A locator that this host provides, and the facts of its share."""
-ProvidedNow: TypeAlias = Callable[[], "list[Provided]"]
+
+class ProvidedNow(Protocol):
+    """What this node provides, at the time of each call (``ServedShares``)."""
+
+    def provided(self, network_id: str) -> dict[bytes, ItemFacts]:
+        """Return the locators to provide in a network, each with the facts of its share."""
+
+    def provided_under(self, network_id: str, locator: bytes) -> ItemFacts | None:
+        """Return the facts of the share that a locator leads to in a network; ``None`` without one."""
 
 
 class DhtProviding:
@@ -81,7 +86,8 @@ class DhtProviding:
     async def run(self, lookups: DhtLookups) -> None:
         """Keep what is provided known, until cancelled."""
         while True:
-            wanted = {locator_multihash(name): (name, item) for name, item in self._provided()}
+            provided = self._provided.provided(self._network_id)
+            wanted = {locator_multihash(name): (name, item) for name, item in provided.items()}
             self._republisher.replace(wanted, trio.current_time())
             await self._provide_due(wanted, lookups)
             await self._tell_newcomers(wanted)
@@ -90,7 +96,7 @@ class DhtProviding:
                 await self._wake.wait()
             self._wake = trio.Event()
 
-    async def _provide_due(self, wanted: dict[bytes, Provided], lookups: DhtLookups) -> None:
+    async def _provide_due(self, wanted: dict[bytes, tuple[bytes, ItemFacts]], lookups: DhtLookups) -> None:
         for key in self._republisher.due(trio.current_time()):
             frame = await self._record(*wanted[key])
             holders = []
@@ -104,7 +110,7 @@ class DhtProviding:
                 jitter_seconds=random.uniform(0, JITTER_SECONDS),  # noqa: S311 - no secret
             )
 
-    async def _tell_newcomers(self, wanted: dict[bytes, Provided]) -> None:
+    async def _tell_newcomers(self, wanted: dict[bytes, tuple[bytes, ItemFacts]]) -> None:
         newcomers = tuple(filter(None, map(self._table.record, self._newcomers)))
         self._newcomers.clear()
         due: dict[bytes, list[PeerRecord]] = {}

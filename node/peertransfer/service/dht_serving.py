@@ -1,6 +1,6 @@
-"""Answering the queries of other peers: from the table and the store, through the policy.
+"""Answering the queries of other peers: from the table, the store and what is provided, through the policy.
 
-What is known is ``kademlia.server``; what of it may be said is ``policy``. It asks nobody.
+What is known of others is ``kademlia.server``; what may be said is ``policy``. It asks nobody.
 Spec: docs/protocol.md, "Discovery"; https://github.com/libp2p/specs/tree/master/kad-dht
 """
 
@@ -12,17 +12,26 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from peertransfer.content.locator import locator_of_multihash
+from peertransfer.disclosure.disclosed import Denied
 from peertransfer.errors import PeerTimeoutError, ReachError, RemoteError, RemoteProtocolError
+from peertransfer.kademlia.routing_table import K
 from peertransfer.kademlia.server import answer
 from peertransfer.service.dht_streams import next_message
 from peertransfer.service.facts import asker_of, wall_clock
-from peertransfer.wire.kad_codec import KadMessage, encode_kad_answer, request_reader
+from peertransfer.wire.kad_codec import KadMessage, KadType, encode_kad_answer, request_reader
 
 if TYPE_CHECKING:
+    from peertransfer.disclosure.audience import OnePeer
+    from peertransfer.disclosure.disclosed import Disclosed
     from peertransfer.disclosure.frame import SealedFrame
+    from peertransfer.disclosure.views import ProvideView
     from peertransfer.kademlia.provider_store import ProviderStore
     from peertransfer.kademlia.routing_table import RoutingTable
+    from peertransfer.kademlia.server import KadAnswer
     from peertransfer.net.peer_stream import PeerStream
+    from peertransfer.policy.facts import Asker
+    from peertransfer.service.dht_providing import ProvidedNow
     from peertransfer.service.door import Door
     from peertransfer.service.host_runtime import HostRuntime
 
@@ -36,12 +45,20 @@ MAX_STREAMS = 16
 class DhtServing:
     """This host as a DHT server of one network."""
 
-    def __init__(self, runtime: HostRuntime, door: Door, table: RoutingTable, store: ProviderStore) -> None:
+    def __init__(
+        self,
+        runtime: HostRuntime,
+        door: Door,
+        table: RoutingTable,
+        store: ProviderStore,
+        provided: ProvidedNow,
+    ) -> None:
         self._runtime = runtime
         self._host = runtime.host
         self._door = door
         self._table = table
         self._store = store
+        self._provided = provided
         self._served: Counter[str] = Counter()
 
     async def serve(self, stream: PeerStream) -> None:
@@ -93,14 +110,32 @@ class DhtServing:
         )
         if addresses is None:
             raise RemoteProtocolError("the policy answers no DHT query of this peer")
+        own_record = await self._own_record(found, asker, now)
+        others = found.provider_records[: K - 1] if own_record else found.provider_records
         providers = None
-        if found.provider_records:
-            decision = engine.provider_records(asker, provider_records=found.provider_records)
+        if others:
+            decision = engine.provider_records(asker, provider_records=others)
             providers = await self._door.release(decision, peer_id=stream.peer_id, now=now)
         return encode_kad_answer(
             addresses,
             providers,
             found.type,
             found.key,
-            own_peer_id=self._host.peer_id_bytes if found.names_self else b"",
+            own_peer_id=self._host.peer_id_bytes,
+            own_record=own_record,
         )
+
+    async def _own_record(
+        self, found: KadAnswer, asker: Asker, now: int
+    ) -> Disclosed[ProvideView, OnePeer] | None:
+        """Return that this host provides the asked key, if it does and this peer may know."""
+        locator = locator_of_multihash(found.key) if found.type is KadType.GET_PROVIDERS else None
+        addrs = self._host.listen_addrs_bytes
+        item = self._provided.provided_under(asker.network_id, locator) if locator and addrs else None
+        if locator is None or item is None:
+            return None
+        decision = self._door.engine.provide_to(asker, item, locator=locator, addrs=addrs, now=now)
+        if isinstance(decision, Denied):
+            # No row of a refusal: writing it takes time, which would tell this peer that there is something.
+            return None
+        return await self._door.release(decision, peer_id=asker.peer_id, now=now)

@@ -88,7 +88,7 @@ class Hosts:
             for network in await self._networks.list():
                 if network.kind != "open":
                     await self.start(network)
-                elif self._shares.provided(network):
+                elif self._shares.provided(network.network_id):
                     is_open_used = True
             if is_open_used:
                 await self.open_host()
@@ -166,7 +166,7 @@ class Hosts:
             runtime = HostRuntime(host, network, door, self._shares)
             # The open network has no bootstrap peers of its own; with some it is like any other.
             has_dht = network.psk is not None or network.bootstrap
-            dht = Dht(runtime, door, lambda: self._shares.provided(network)) if has_dht else None
+            dht = Dht(runtime, door, self._shares) if has_dht else None
             running = RunningHost(runtime, dht, network)
             self.running[network.network_id] = running
             try:

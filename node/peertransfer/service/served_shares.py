@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from peertransfer.content.verified import Verified
     from peertransfer.policy.facts import Asker
     from peertransfer.store.database import Database
-    from peertransfer.store.networks import StoredNetwork
     from peertransfer.store.shares import StoredShare
 
 MAX_HELD = 8
@@ -172,7 +171,7 @@ class ServedShares:
         self._deliveries = Deliveries(database)
         self._reader = SourceReader(self._shares)
         self._held: OrderedDict[str, ServedShare] = OrderedDict()
-        self._live: dict[str, list[tuple[StoredLink, ItemFacts]]] = {}
+        self._live: dict[str, dict[bytes, tuple[StoredLink, ItemFacts]]] = {}
         self._by_name: dict[str, tuple[StoredLink, ItemFacts]] = {}
         self._loading = trio.Lock()
         self.octets_sent = 0
@@ -209,14 +208,22 @@ class ServedShares:
         found = self._by_name.get(link_name)
         return found is not None and found[0].holds(now) and not found[1].is_expired(now)
 
-    def provided(self, network: StoredNetwork) -> list[tuple[bytes, ItemFacts]]:
-        """Return the locators to provide in a network now, and the facts of their shares."""
+    def provided(self, network_id: str) -> dict[bytes, ItemFacts]:
+        """Return the locators to provide in a network now, each with the facts of its share."""
         now = wall_clock()
-        return [
-            (link.locator, item)
-            for link, item in self._live.get(network.network_id, ())
+        return {
+            locator: item
+            for locator, (link, item) in self._live.get(network_id, {}).items()
             if link.holds(now) and not item.is_expired(now)
-        ]
+        }
+
+    def provided_under(self, network_id: str, locator: bytes) -> ItemFacts | None:
+        """Return the facts of the share that a locator leads to in a network now; ``None`` without one."""
+        found = self._live.get(network_id, {}).get(locator)
+        if found is None:
+            return None
+        (link, item), now = found, wall_clock()
+        return item if link.holds(now) and not item.is_expired(now) else None
 
     async def load_links(self) -> None:
         """Read anew which links hold."""
@@ -237,13 +244,13 @@ class ServedShares:
         self._by_name = {link.name: (link, item) for link, item in found}
         self._live = {}
         for link, item in found:
-            self._live.setdefault(link.network_id, []).append((link, item))
+            self._live.setdefault(link.network_id, {})[link.locator] = (link, item)
 
     async def catalogue(self, network_id: str) -> list[tuple[ItemFacts, CatalogueItem]]:
         """Return the shares of a network that a link leads to, for the policy to choose from."""
         now = wall_clock()
         links: dict[str, list[StoredLink]] = {}
-        for link, item in self._live.get(network_id, ()):
+        for link, item in self._live.get(network_id, {}).values():
             if not item.is_expired(now):
                 links.setdefault(link.manifest_cid, []).append(link)
         return [

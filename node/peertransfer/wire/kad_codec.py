@@ -159,6 +159,7 @@ def encode_kad_answer(
     key: bytes,
     *,
     own_peer_id: bytes = b"",
+    own_record: Disclosed[ProvideView, OnePeer] | None = None,
 ) -> SealedFrame:
     """Encode what may be said in answer to a question of ``type`` for ``key``.
 
@@ -167,24 +168,30 @@ def encode_kad_answer(
         providers: the provider records that it showed; ``None`` where it denied them, or for FIND_NODE.
         type: FIND_NODE, GET_PROVIDERS or PING, as asked.
         key: as asked.
-        own_peer_id: where the question names this host: with it, the sealed ``listen_addrs`` go out
-            as the first of the closer peers.
+        own_peer_id: this host's. With it the sealed ``listen_addrs`` go out as the first of the closer
+            peers; they are sealed where the question names this host.
+        own_record: that this host provides the key: with ``own_peer_id``, the first of the providers.
 
     Raises:
-        AudienceMismatchError: the two views are sealed for two peers.
+        AudienceMismatchError: the views are sealed for two peers.
+        DisclosureError: ``own_record`` does not show the locator of ``key``.
         LocalProtocolError: nothing is sealed, or the answer would be refused by its receiver.
     """
-    sealed = addresses or providers
+    sealed = addresses or providers or own_record
     if sealed is None:
         raise LocalProtocolError("an answer without a sealed view was to be made", "refuse the stream")
-    if addresses and providers and addresses.audience != providers.audience:
-        raise AudienceMismatchError("the two halves of an answer are sealed for two peers")
-    if type not in _ANSWERS or (providers and type is not KadType.GET_PROVIDERS):
+    if any(part and part.audience != sealed.audience for part in (addresses, providers, own_record)):
+        raise AudienceMismatchError("the parts of an answer are sealed for two peers")
+    if type not in _ANSWERS or ((providers or own_record) and type is not KadType.GET_PROVIDERS):
         raise LocalProtocolError(f"{type.name} is not answered by this")
     message = _message(type, key)
     if addresses:
         own = [PeerRecord(own_peer_id, addresses.view.listen_addrs)] if own_peer_id else []
         message.closer_peers.extend(_peers([*own, *addresses.view.closer_peers]))
+    if own_record:
+        if locator_multihash(_shown(own_record.view.locator, "locator")) != key:
+            raise DisclosureError("the record is of another locator than was asked for")
+        message.provider_peers.extend(_peers([PeerRecord(own_peer_id, own_record.view.addrs)]))
     if providers:
         message.provider_peers.extend(_peers(providers.view.provider_records))
     return seal_frame(sealed, _framed(message))

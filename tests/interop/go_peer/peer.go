@@ -59,6 +59,8 @@ type startFacts struct {
 	SwarmKey    *string  `json:"swarm_key"`
 	KadProtocol string   `json:"kad_protocol"`
 	Listen      []string `json:"listen"`
+	// Whether it only asks the DHT.
+	Client bool `json:"client"`
 	// Of which kind the identity's key is; Ed25519, as in every library, if nothing is said.
 	Identity string `json:"identity"`
 	// The library's resource manager keeps this peer from opening many streams; without it, nothing does.
@@ -113,7 +115,11 @@ func (p *peerUnderTest) start(asked startFacts) (any, error) {
 	}
 	if asked.KadProtocol != "" {
 		prefix, _ := strings.CutSuffix(asked.KadProtocol, "/kad/1.0.0")
-		p.dht, err = dht.New(p.host, dht.ProtocolPrefix(protocol.ID(prefix)), dht.Mode(dht.ModeServer))
+		mode := dht.ModeServer
+		if asked.Client {
+			mode = dht.ModeClient
+		}
+		p.dht, err = dht.New(p.host, dht.ProtocolPrefix(protocol.ID(prefix)), dht.Mode(mode))
 		if err != nil {
 			return nil, err
 		}

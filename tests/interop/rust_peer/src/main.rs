@@ -71,6 +71,10 @@ async fn main() -> Result<(), Failure> {
 impl Peer {
     fn start(asked: &Value) -> Result<Self, Failure> {
         let mut swarm = host::make(asked["swarm_key"].as_str(), text(asked, "kad_protocol")?)?;
+        if asked["client"].as_bool() == Some(true) {
+            let kad = &mut swarm.behaviour_mut().kad;
+            kad.set_mode(Some(kad::Mode::Client));
+        }
         let id = asked["id"].as_u64().ok_or("no id")?;
         let mut starting = None;
         match asked["listen"][0].as_str() {
