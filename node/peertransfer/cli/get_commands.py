@@ -66,22 +66,21 @@ def get(
     if overwrite and rename:
         raise UsageError("--overwrite and --rename exclude each other", "Choose one of them.")
     secret = asking.read_link(link)
-    with (
-        asking.node_for(settings, accept_privacy=accept_privacy, listen=listen) as session,
-        _pausing(_same_get(link, dest)) as watch,
-    ):
-        answer = session.client.stream(
-            "get",
-            watch,
-            link=secret,
-            dest=os.path.abspath(dest),
-            from_addrs=list(from_addrs),
-            select=list(select),
-            wait=wait,
-            overwrite=overwrite,
-            rename=rename,
-        )
-    _show_got(settings, answer)
+    with asking.node_for(settings, accept_privacy=accept_privacy, listen=listen) as session:
+        with _pausing(_same_get(link, dest)) as watch:
+            answer = session.client.stream(
+                "get",
+                watch,
+                link=secret,
+                dest=os.path.abspath(dest),
+                from_addrs=list(from_addrs),
+                select=list(select),
+                wait=wait,
+                overwrite=overwrite,
+                rename=rename,
+            )
+        # Before a node of our own has ended, which takes its time.
+        _show_got(settings, answer)
 
 
 @click.command(cls=Command)
@@ -138,9 +137,10 @@ def pause(settings: Settings, transfer_id: str) -> None:
 def resume(settings: Settings, transfer_id: str, accept_privacy: bool) -> None:
     """Go on with a paused transfer, in the foreground."""
     again = f"peertransfer resume {shlex.quote(transfer_id)}"
-    with asking.node_for(settings, accept_privacy=accept_privacy) as session, _pausing(again) as watch:
-        answer = session.client.stream("resume", watch, transfer_id=transfer_id)
-    _show_got(settings, answer)
+    with asking.node_for(settings, accept_privacy=accept_privacy) as session:
+        with _pausing(again) as watch:
+            answer = session.client.stream("resume", watch, transfer_id=transfer_id)
+        _show_got(settings, answer)
 
 
 @click.command(cls=Command)

@@ -218,6 +218,8 @@ def _serve(session: Session, answer: Mapping[str, object], *, once: bool) -> Non
     note("Serving; keep this open until they have it." + ("" if once else " Ctrl-C ends it."))
 
     def told(event: dict[str, object]) -> None:
+        if event.get("event") == "changed":
+            note(f"changed since it was shared, not given any more: {text(event, 'path')}. Share it again.")
         if event.get("event") != "delivered":
             return
         facts = [size_text(number(event, "octets"))]

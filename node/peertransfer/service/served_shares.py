@@ -79,6 +79,8 @@ class ServedShare:
         self._stored = stored
         self._shares = shares
         self._deliveries = deliveries
+        self.changed: dict[str, None] = {}
+        """Paths of files that were found changed since the share was loaded, in that order."""
         self._reader = reader
         self.manifest_octets = stored.manifest
         manifest = Manifest.parse(stored.manifest)
@@ -149,6 +151,7 @@ class ServedShare:
 
     async def note_changed(self, path: str) -> None:
         """Keep that a file changed, so that its owner is told."""
+        self.changed[path] = None
         for index in range(len(self.entry_facts)):
             if path == self._entry(index).path:
                 await self._shares.mark_stale(self._stored.manifest_cid, index)
@@ -197,6 +200,11 @@ class ServedShares:
                 self._held.popitem(last=False)
         self._held.move_to_end(manifest_cid)
         return held
+
+    def changed(self, manifest_cid: str) -> tuple[str, ...]:
+        """Return the paths of a share's files that were asked for and found changed, in that order."""
+        held = self._held.get(manifest_cid)
+        return () if held is None else tuple(held.changed)
 
     def withdraw(self, manifest_cid: str) -> None:
         """Serve a share no more, from now on; it is still to be removed, and ``load_links`` called."""

@@ -124,9 +124,14 @@ class Sharing:
     async def follow_deliveries(
         self, manifest_cid: str, progress: Callable[[dict[str, object]], None]
     ) -> dict[str, object]:
-        """Tell of each delivery from now on, until cancelled."""
+        """Tell of each delivery, and each file found changed, from now on, until cancelled."""
         told = len(await self._deliveries.list(manifest_cid))
+        changed: set[str] = set()
         while True:
+            for path in self._served.changed(manifest_cid):
+                if path not in changed:
+                    changed.add(path)
+                    progress({"event": "changed", "path": path})
             for one in (await self._deliveries.list(manifest_cid))[told:]:
                 told += 1
                 progress(
