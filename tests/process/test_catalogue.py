@@ -1,5 +1,7 @@
 """What a peer lists for us: what its policy shows, and an empty list in every other case."""
 
+import os
+
 import pytest
 from process_kit import octets, people, refused
 
@@ -11,6 +13,13 @@ name = "bob-sees-the-leaflets"
 to = ["peer:{peer}"]
 items = ["label:leaflet"]
 show.catalogue = ["title", "size", "link"]
+"""
+TELLING = """
+[[rule]]
+name = "holders-see-more"
+to = ["link-holders"]
+items = ["label:told"]
+show.openings = ["share_labels", "media_type", "mtime_month"]
 """
 
 
@@ -74,3 +83,20 @@ def test_who_can_not_be_asked_is_told_apart(listed):
     assert "No address" in refused(bob.command("ls", unmet), 3)
     refused(bob.command("ls", "nonsense"), 2)
     assert "/p2p/" in refused(bob.command("ls", "/ip4/127.0.0.1/tcp/1"), 2)
+
+
+def test_what_a_rule_tells_beyond_the_usual_is_shown_to_who_may_see_it(listed):
+    alice, bob = listed
+    path = alice.folder / "report.pdf"
+    path.write_bytes(octets(10))
+    os.utime(path, (86_400 * 365, 86_400 * 365))
+    link = alice.ask("share", path, "--label", "told")["link"]
+    (entry,) = bob.ask("ls", "-", text=link)["shares"][0]["entries"]
+    assert entry.keys().isdisjoint({"mtime", "mtime_month", "media_type", "labels"})
+    with (alice.home / "policy.toml").open("a") as policy:
+        policy.write(TELLING)
+    alice.ask("policy", "reload")
+    (share,) = bob.ask("ls", "-", text=link)["shares"]
+    (entry,) = share["entries"]
+    assert (share["labels"], entry["media_type"], entry["mtime_month"]) == (["told"], "application/pdf", 12)
+    assert "mtime" not in entry

@@ -35,7 +35,10 @@ class _Delivered(Exception):  # noqa: N818 - an outcome, not an error
     "--network", metavar="ID", help='Which network to share in; "open" for a link that works for anybody.'
 )
 @click.option(
-    "--label", "labels", multiple=True, help="A label for the policy's rules; never leaves this node."
+    "--label",
+    "labels",
+    multiple=True,
+    help="A label for the policy's rules; told to nobody, unless a rule shows it.",
 )
 @click.option(
     "--hash", "hash_name", type=click.Choice(["blake3", "sha2-256"]), default="blake3", show_default=True

@@ -90,6 +90,7 @@ def described_share(share: RemoteShare) -> dict[str, object]:
                 "size": entry.size,
                 "cid": str(entry.root) if entry.root else None,
                 "executable": entry.executable,
+                **entry.told,
             }
             for entry in share.entries
         ],

@@ -6,7 +6,7 @@ judged by ``content.names``; entries whose name is hidden get a neutral one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from peertransfer.content.cid import Cid
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from peertransfer.content.commitment import SlotValue
+
+
+DESCRIBING = ("mtime", "media_type", "labels", "extension", "size_class", "mtime_day", "mtime_month")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class RemoteEntry:
     """Octets as the provider says; what the DAG says is what counts."""
     executable: bool | None
     """``None`` where it is a folder, or hidden."""
+    told: Mapping[str, SlotValue] = field(default_factory=dict)
+    """Values of the opened slots that only describe it (``DESCRIBING``); for people, nothing here uses them."""
 
     @property
     def text(self) -> str:
@@ -65,6 +70,7 @@ def remote_entry(index: int, values: Mapping[str, SlotValue]) -> RemoteEntry:
         _cid(content) if isinstance(content, bytes) else None,
         size if isinstance(size, int) else None,
         executable=executable if isinstance(executable, bool) else None,
+        told={slot: values[slot] for slot in DESCRIBING if values.get(slot) is not None},
     )
 
 
