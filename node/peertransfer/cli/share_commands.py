@@ -38,7 +38,7 @@ class _Delivered(Exception):  # noqa: N818 - an outcome, not an error
     "--label",
     "labels",
     multiple=True,
-    help="A label for the policy's rules; told to nobody, unless a rule shows it.",
+    help="A label for the policy's rules; told where a rule shows it.",
 )
 @click.option(
     "--hash", "hash_name", type=click.Choice(["blake3", "sha2-256"]), default="blake3", show_default=True

@@ -39,7 +39,7 @@ class RemoteEntry:
     executable: bool | None
     """``None`` where it is a folder, or hidden."""
     told: Mapping[str, SlotValue] = field(default_factory=dict)
-    """Values of the opened slots that only describe it (``DESCRIBING``); for people, nothing here uses them."""
+    """Values of the opened slots that only describe it (``DESCRIBING``), for people."""
 
     @property
     def text(self) -> str:
