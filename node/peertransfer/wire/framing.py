@@ -48,7 +48,7 @@ class FrameReader:
         self._pieces: deque[memoryview] = deque()
         self._unread = 0
         self._length = bytearray()
-        self._target: bytearray | None = None
+        self._target: memoryview | None = None
         self._filled = 0
 
     @property
@@ -86,7 +86,7 @@ class FrameReader:
             size = self._next_length()
             if size is None:
                 return None
-            self._target = bytearray(size)
+            self._target = memoryview(bytearray(size))
         frame = self._fill(self._target)
         return None if frame is None else bytes(frame)
 
@@ -101,9 +101,9 @@ class FrameReader:
         if self._target is None:
             if size > MAX_BODY:
                 raise LocalProtocolError("a raw body over the limit was asked for", "check the size first")
-            self._target = bytearray(size)
+            self._target = memoryview(bytearray(size))
         body = self._fill(self._target)
-        return None if body is None else memoryview(body).toreadonly()
+        return None if body is None else body.toreadonly()
 
     def _next_length(self) -> int | None:
         while self._pieces:
@@ -122,9 +122,10 @@ class FrameReader:
             return size
         return None
 
-    def _fill(self, target: bytearray) -> bytearray | None:
+    def _fill(self, target: memoryview) -> memoryview | None:
         while self._filled < len(target) and self._pieces:
             part = self._take(len(target) - self._filled)
+            # Into a view: a bytearray would make a copy of the part first.
             target[self._filled : self._filled + len(part)] = part
             self._filled += len(part)
         if self._filled < len(target):
