@@ -13,7 +13,8 @@ from peertransfer.content.shared import build_manifest
 from peertransfer.content.verified import Verified, verify
 from peertransfer.store.database import Database
 from peertransfer.store.importing import Imported, import_paths
-from peertransfer.store.partial import PartialFolder, Target
+from peertransfer.store.partial import Target
+from peertransfer.store.partial_folder import PartialFolder
 from peertransfer.store.placing import DestinationRoot
 from peertransfer.store.transfers import StoredTransfer, Transfers
 

@@ -5,7 +5,7 @@ import pytest
 from peertransfer.content.cid import Cid, Codec, HashFunction
 from peertransfer.content.dag import CHUNK_SIZE, DagVerifier, build_dag
 from peertransfer.errors import IntegrityError
-from peertransfer.service.fetching import verify_leaves, verify_roots
+from peertransfer.service.fetching import checking, verify_roots
 
 BLAKE3 = HashFunction.BLAKE3
 FIRST = bytes(CHUNK_SIZE)
@@ -19,22 +19,22 @@ def verifier_of(last):
     return verifier
 
 
-async def test_leaves_that_match_are_handed_on():
+def test_leaves_that_match_are_handed_on():
     leaves = [(0, memoryview(FIRST)), (1, memoryview(b"right"))]
-    verified = await verify_leaves(verifier_of(b"right"), leaves, "peer")
-    assert [bytes(leaf.octets) for leaf in verified] == [FIRST, b"right"]
+    verified = checking(verifier_of(b"right"), leaves, "peer")()
+    assert [(index, bytes(leaf.octets)) for index, leaf in verified] == [(0, FIRST), (1, b"right")]
 
 
 @pytest.mark.parametrize("octets", [b"wrong", b"right!"])
-async def test_a_leaf_of_other_octets_names_who_sent_it(octets):
+def test_a_leaf_of_other_octets_names_who_sent_it(octets):
     with pytest.raises(IntegrityError) as caught:
-        await verify_leaves(verifier_of(b"right"), [(1, memoryview(octets))], "liar")
+        checking(verifier_of(b"right"), [(1, memoryview(octets))], "liar")()
     assert caught.value.peer == "liar"
 
 
-async def test_a_leaf_that_was_committed_to_with_another_size_names_who_sent_it():
+def test_a_leaf_that_was_committed_to_with_another_size_names_who_sent_it():
     with pytest.raises(IntegrityError) as caught:
-        await verify_leaves(verifier_of(b"far too long"), [(1, memoryview(b"far too long"))], "liar")
+        checking(verifier_of(b"far too long"), [(1, memoryview(b"far too long"))], "liar")()
     assert caught.value.peer == "liar"
 
 

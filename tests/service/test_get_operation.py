@@ -17,7 +17,8 @@ from peertransfer.exchange.getter import Getter
 from peertransfer.exchange.provider import Provider
 from peertransfer.service import loading
 from peertransfer.service.loading import load_share
-from peertransfer.store.partial import PartialFile, PartialFolder
+from peertransfer.store.partial import PartialFile
+from peertransfer.store.partial_folder import PartialFolder
 from peertransfer.store.small_files import SmallFileBatch
 from peertransfer.wire.messages import EntryRanges, Range
 

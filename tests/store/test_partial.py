@@ -5,17 +5,27 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 
 import pytest
 import trio
+import trio.testing
 from store_kit import TRANSFER, everything_below, file_to_send, octets_of, receiving
 
 from peertransfer.content.bitmap import Bitmap
 from peertransfer.content.shape import CHUNK_SIZE
-from peertransfer.content.verified import Verified
-from peertransfer.errors import ClashError, ForgeryError, LocalProtocolError, SpaceError, StoreError
+from peertransfer.content.verified import Verified, verify
+from peertransfer.errors import (
+    ClashError,
+    ForgeryError,
+    IntegrityError,
+    LocalProtocolError,
+    SpaceError,
+    StoreError,
+)
 from peertransfer.store import syscalls
-from peertransfer.store.partial import MAX_UNSYNCED, SYNC_SECONDS, Target
+from peertransfer.store.partial import Target
+from peertransfer.store.partial_folder import MAX_UNSYNCED, SYNC_SECONDS
 from peertransfer.store.placing import PARTIAL_FOLDER
 from peertransfer.store.transfers import Transfers
 
@@ -102,24 +112,89 @@ async def test_octets_are_synced_before_they_are_marked_and_the_folder_before_do
         assert steps == ["pwrite"] * 3 + ["fsync", "bitmap", "rename", "fsync", "done"]
 
 
-async def test_at_most_8_mib_are_at_risk(here, steps):
+async def test_from_4_mib_on_what_is_written_is_synced(here, steps):
     async with here.folder() as folder:
         file = await folder.open_file(LARGE.target("f"), LARGE.leaf_cid)
         other = await folder.open_file(FILE.target("g", entry=1), FILE.leaf_cid)
-        for index in range(7):
+        for index in range(3):
             await file.write(LARGE.leaves([index]))
-        await other.write(FILE.leaves([0]))
-        assert folder.unsynced == MAX_UNSYNCED
         assert "bitmap" not in steps
-        await file.write(LARGE.leaves([7]))
-        assert folder.unsynced == CHUNK_SIZE
-        assert steps[-4:] == ["fdatasync", "fdatasync", "bitmap", "pwrite"]
-        assert await marked(here, LARGE) == list(range(7))
+        await other.write(FILE.leaves([0]))
+        assert steps[-4:] == ["pwrite", "fdatasync", "fdatasync", "bitmap"]
+        assert folder.unsynced == 0
+        assert await marked(here, LARGE) == list(range(3))
         assert await marked(here, FILE, 1) == [0]
-        steps.clear()
-        await file.write(LARGE.leaves(range(8, 20)))
-        assert "fdatasync" in steps
-        assert folder.unsynced <= MAX_UNSYNCED
+        await file.write(LARGE.leaves(range(3, 20)))
+        assert folder.unsynced < MAX_UNSYNCED // 2
+
+
+async def test_at_most_8_mib_are_at_risk_however_long_a_sync_takes(here, monkeypatch):
+    begun, may_end = trio.Event(), threading.Event()
+    real = os.fdatasync
+    token = trio.lowlevel.current_trio_token()
+
+    def slow(fd):
+        token.run_sync_soon(begun.set)
+        assert may_end.wait(10)
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    async with here.folder() as folder, trio.open_nursery() as nursery:
+        file = await folder.open_file(LARGE.target("f"), LARGE.leaf_cid)
+        nursery.start_soon(file.write, LARGE.leaves(range(4)))
+        await begun.wait()
+        for index in range(4, 20):
+            nursery.start_soon(file.write, LARGE.leaves([index]))
+        await trio.testing.wait_all_tasks_blocked(0.2)
+        assert len(list(file.missing())) == 20 - MAX_UNSYNCED // CHUNK_SIZE
+        assert folder.unsynced == MAX_UNSYNCED
+        assert await marked(here, LARGE) is None
+        may_end.set()
+    assert await marked(here, LARGE) == list(range(20))
+
+
+async def test_what_is_written_during_a_sync_is_not_marked_by_it(here, monkeypatch):
+    begun, may_end = trio.Event(), threading.Event()
+    real = os.fdatasync
+    token = trio.lowlevel.current_trio_token()
+
+    def slow(fd):
+        real(fd)
+        token.run_sync_soon(begun.set)
+        assert may_end.wait(10)
+
+    async with here.folder() as folder:
+        file = await folder.open_file(LARGE.target("f"), LARGE.leaf_cid)
+        await file.write(LARGE.leaves([0, 1]))
+        async with trio.open_nursery() as nursery:
+            monkeypatch.setattr(os, "fdatasync", slow)
+            nursery.start_soon(folder.sync)
+            await begun.wait()
+            await file.write(LARGE.leaves([2]))
+            may_end.set()
+        assert await marked(here, LARGE) == [0, 1]
+        assert folder.unsynced == CHUNK_SIZE
+        await folder.sync()
+        assert await marked(here, LARGE) == [0, 1, 2]
+
+
+async def test_what_could_not_be_written_is_not_at_risk(here, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    folder = here.folder()
+    file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "pwrite", fail)
+        with pytest.raises(StoreError):
+            await file.write(FILE.leaves([0]))
+    with pytest.raises(IntegrityError):
+        await file.take(lambda: [(0, verify(FILE.leaf_cid(0), b"wrong"))], CHUNK_SIZE)
+    await file.write(FILE.leaves([1]))
+    await file.write(FILE.leaves([1]))
+    assert folder.unsynced == CHUNK_SIZE
+    await folder.aclose()
+    assert await marked(here) == [1]
 
 
 async def test_on_a_slow_line_two_seconds_are_at_risk(here, steps, autojump_clock):
@@ -131,10 +206,11 @@ async def test_on_a_slow_line_two_seconds_are_at_risk(here, steps, autojump_cloc
         assert "fdatasync" not in steps
         await trio.sleep(0.2)
         await file.write(LARGE.leaves([2]))
-        assert steps[-3:] == ["fdatasync", "bitmap", "pwrite"]
-        assert await marked(here, LARGE) == [0, 1]
-        await trio.sleep(SYNC_SECONDS - 0.1)
+        assert steps[-3:] == ["pwrite", "fdatasync", "bitmap"]
+        assert await marked(here, LARGE) == [0, 1, 2]
         await file.write(LARGE.leaves([3]))
+        await trio.sleep(SYNC_SECONDS - 0.1)
+        await file.write(LARGE.leaves([4]))
         assert steps[-2:] == ["pwrite", "pwrite"]
 
 
@@ -284,6 +360,7 @@ async def test_a_failed_sync_is_never_told_as_success_nor_tried_again(here, monk
     folder = here.folder()
     file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
     await file.write(FILE.leaves(range(6)))
+    before = await marked(here)
     failures = []
 
     def fail(fd):
@@ -299,7 +376,7 @@ async def test_a_failed_sync_is_never_told_as_success_nor_tried_again(here, monk
             await again()
     await folder.aclose()
     assert len(failures) == 1
-    assert await marked(here) is None
+    assert await marked(here) == before == [0, 1, 2, 3]
     assert not (here.path / "f").exists()
 
 

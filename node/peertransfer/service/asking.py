@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import trio
 
@@ -86,12 +86,17 @@ class Asking:
         return self._failure is not None
 
     @property
+    def failure(self) -> PeertransferError:
+        """Why the stream ended."""
+        return self._failure or StreamLostError("the stream to the provider ended", peer=self.peer_id)
+
+    @property
     def peer_id(self) -> str:
         """The provider."""
         return self._stream.peer_id
 
     @asynccontextmanager
-    async def request(self, ask: Ask) -> AsyncIterator[AsyncIterator[Answer]]:
+    async def request(self, ask: Ask) -> AsyncIterator[Parts]:
         """Ask, and iterate over the parts of the answer; leaving early gives the request up.
 
         Raises:
@@ -107,22 +112,11 @@ class Asking:
             self._waiting[request_id] = send
             await self._stream.send(frame)
             try:
-                async with receive, contextlib.aclosing(self._parts(receive)) as parts:
-                    yield parts
+                async with receive:
+                    yield Parts(self, receive)
             finally:
                 if self._waiting.pop(request_id, None) is not None and self._failure is None:
                     await self._give_up(request_id)
-
-    async def _parts(
-        self, receive: trio.MemoryReceiveChannel[Answer | PeertransferError]
-    ) -> AsyncGenerator[Answer, None]:
-        async for part in receive:
-            if isinstance(part, PeertransferError):
-                raise part
-            yield part
-            if isinstance(part, e.HaveReceived) or part.last:
-                return
-        raise self._failure or StreamLostError("the stream to the provider ended", peer=self.peer_id)
 
     async def delivered(self) -> None:
         """Tell the provider that all that was wanted arrived and verified, where the policy lets us."""
@@ -177,6 +171,56 @@ class Asking:
             contextlib.suppress(PeertransferError),
         ):
             await self._stream.send(self._machine.cancel(self._want, request_id))
+
+
+class Parts:
+    """The parts of one answer, in the order in which they come."""
+
+    def __init__(
+        self, asking: Asking, receive: trio.MemoryReceiveChannel[Answer | PeertransferError]
+    ) -> None:
+        self._asking = asking
+        self._receive = receive
+        self._is_over = False
+        self._failure: PeertransferError | None = None
+
+    def __aiter__(self) -> Self:
+        """Iterate over the parts that are left."""
+        return self
+
+    async def __anext__(self) -> Answer:
+        """Return the next part.
+
+        Raises:
+            PeertransferError: the provider refused the rest, or the stream is over.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._is_over:
+            raise StopAsyncIteration
+        try:
+            part = await self._receive.receive()
+        except trio.EndOfChannel:
+            part = self._asking.failure
+        if isinstance(part, PeertransferError):
+            self._failure = part
+            raise part
+        self._is_over = isinstance(part, e.HaveReceived) or part.last
+        return part
+
+    async def together(self, seconds: float) -> list[Answer]:
+        """Return the next part, and those that come within ``seconds`` of it; none at the end.
+
+        Raises:
+            PeertransferError: as iterating does; what came before it is returned first.
+        """
+        if self._is_over:
+            return []
+        parts = [await anext(self)]
+        with trio.move_on_after(seconds), contextlib.suppress(PeertransferError):
+            while not self._is_over:
+                parts.append(await anext(self))
+        return parts
 
 
 @asynccontextmanager

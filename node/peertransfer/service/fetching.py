@@ -7,6 +7,7 @@ refuses does not: the others go on.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 import trio
@@ -30,7 +31,7 @@ from peertransfer.service.not_given import not_given, refusal_of
 from peertransfer.wire.messages import EntryRanges, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from peertransfer.content.cid import Cid
     from peertransfer.content.dag import DagVerifier
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 TASKS = 4
 """Jobs carried out at once over one stream."""
+GATHER_SECONDS = 0.05
+"""Leaves of a job that come within so long of the first are checked and written together."""
 NODES_OF_REQUEST = 256
 _OF_THE_STREAM = (BusyError, EndedError, UnsupportedError)
 """Refusals that are not about the files of the request: this provider is of no use now."""
@@ -53,8 +56,10 @@ class Writer(Protocol):
     async def open(self, target: Target) -> list[int]:
         """Prepare the file of a target whose nodes are there; return the leaves that are missing."""
 
-    async def write(self, target: Target, leaves: Sequence[tuple[int, Verified]]) -> None:
-        """Keep leaves of a large file."""
+    async def write(
+        self, target: Target, check: Callable[[], Sequence[tuple[int, Verified]]], size: int
+    ) -> None:
+        """Check leaves of a large file, ``size`` octets, and keep them; off the event loop."""
 
     async def write_small(self, target: Target, leaf: Verified) -> None:
         """Take a file of one leaf; it is in place after the next flush."""
@@ -195,12 +200,11 @@ class Fetching:
         waiting = list(indices)
         item = EntryRanges(target.entry.index, ranges_of(indices))
         async with asking.request(lambda machine, want: machine.request_blocks(want, [item])) as parts:
-            async for part in parts:
-                blocks = _blocks(part)
+            while together := await parts.together(GATHER_SECONDS):
+                blocks = [octets for part in together for _, _, octets in _blocks(part)]
                 batch, waiting = waiting[: len(blocks)], waiting[len(blocks) :]
-                leaves = [(index, octets) for index, (_, _, octets) in zip(batch, blocks, strict=True)]
-                verified = await verify_leaves(target.verifier, leaves, asking.peer_id)
-                await self._writer.write(target, list(zip(batch, verified, strict=True)))
+                check = checking(target.verifier, list(zip(batch, blocks, strict=True)), asking.peer_id)
+                await self._writer.write(target, check, sum(map(len, blocks)))
         if waiting:
             raise RemoteProtocolError("the provider left out leaves that were asked for", peer=asking.peer_id)
 
@@ -221,10 +225,8 @@ async def fetch_nodes(asking: Asking, target: Target) -> None:
 
 
 def _add_node(target: Target, index: int, octets: memoryview, peer_id: str) -> None:
-    try:
+    with blaming(peer_id):
         target.verifier.add_node(index, octets)
-    except IntegrityError as error:
-        raise IntegrityError(error.message, error.hint, peer=peer_id) from error
 
 
 def ranges_of(indices: Sequence[int]) -> tuple[Range, ...]:
@@ -238,17 +240,20 @@ def ranges_of(indices: Sequence[int]) -> tuple[Range, ...]:
     return tuple(runs)
 
 
-async def verify_leaves(
+def checking(
     verifier: DagVerifier, leaves: Sequence[tuple[int, memoryview]], peer_id: str
-) -> list[Verified]:
-    """Check leaves of a large file, octets and size, off the event loop.
+) -> Callable[[], list[tuple[int, Verified]]]:
+    """Return what checks leaves of a large file, octets and size; it is to run off the event loop.
 
-    Raises:
+    It raises:
         IntegrityError: one is not the leaf that it is sent as; ``peer`` is who sent it.
     """
-    return await _checked(
-        lambda: [verifier.verified_leaf(index, octets) for index, octets in leaves], peer_id
-    )
+
+    def check() -> list[tuple[int, Verified]]:
+        with blaming(peer_id):
+            return [(index, verifier.verified_leaf(index, octets)) for index, octets in leaves]
+
+    return check
 
 
 async def verify_roots(roots: Sequence[tuple[Cid, memoryview]], peer_id: str) -> list[Verified]:
@@ -257,12 +262,15 @@ async def verify_roots(roots: Sequence[tuple[Cid, memoryview]], peer_id: str) ->
     Raises:
         IntegrityError: one is not the file that it is sent as; ``peer`` is who sent it.
     """
-    return await _checked(lambda: [verify(cid, octets) for cid, octets in roots], peer_id)
+    with blaming(peer_id):
+        return await trio.to_thread.run_sync(lambda: [verify(cid, octets) for cid, octets in roots])
 
 
-async def _checked(check: Callable[[], list[Verified]], peer_id: str) -> list[Verified]:
+@contextlib.contextmanager
+def blaming(peer_id: str) -> Iterator[None]:
+    """Name in an ``IntegrityError`` who sent what did not verify."""
     try:
-        return await trio.to_thread.run_sync(check)
+        yield
     except IntegrityError as error:
         raise IntegrityError(error.message, error.hint, peer=peer_id) from error
 

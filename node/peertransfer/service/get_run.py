@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from peertransfer.service.loading import RemoteShare
     from peertransfer.service.not_given import NotGiven
     from peertransfer.service.plan import RemoteEntry
-    from peertransfer.store.partial import PartialFolder
+    from peertransfer.store.partial_folder import PartialFolder
     from peertransfer.store.placing import DestinationRoot
     from peertransfer.store.transfers import ClashMode, StoredTransfer, TransferState
 

@@ -42,7 +42,7 @@ from peertransfer.service.not_given import NotGiven, refusal_of
 from peertransfer.service.plan import select as select_entries
 from peertransfer.store.deliveries import Bans
 from peertransfer.store.disk import check_room
-from peertransfer.store.partial import PartialFolder
+from peertransfer.store.partial_folder import PartialFolder
 from peertransfer.store.placing import DestinationRoot
 from peertransfer.store.survey import Placement, survey
 from peertransfer.store.transfers import StoredTransfer, Transfers

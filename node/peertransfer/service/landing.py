@@ -12,12 +12,13 @@ from peertransfer.store.seeding import seed
 from peertransfer.store.small_files import SmallFileBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from peertransfer.content.cid import Cid
     from peertransfer.content.verified import Verified
     from peertransfer.service.fetch_queue import Target
-    from peertransfer.store.partial import PartialFile, PartialFolder
+    from peertransfer.store.partial import PartialFile
+    from peertransfer.store.partial_folder import PartialFolder
     from peertransfer.store.placing import DestinationRoot
     from peertransfer.store.survey import Surveyed
 
@@ -73,10 +74,12 @@ class Landing:
             self.octets_reused += shape.size - sum(map(shape.leaf_size, missing))
         return missing
 
-    async def write(self, target: Target, leaves: Sequence[tuple[int, Verified]]) -> None:
-        """Keep leaves of a large file."""
-        await self._files[target.entry.index].write(leaves)
-        self.octets_received += sum(len(leaf.octets) for _, leaf in leaves)
+    async def write(
+        self, target: Target, check: Callable[[], Sequence[tuple[int, Verified]]], size: int
+    ) -> None:
+        """Check and keep leaves of a large file."""
+        await self._files[target.entry.index].take(check, size)
+        self.octets_received += size
 
     async def write_small(self, target: Target, leaf: Verified) -> None:
         """Take a file of one leaf; it is in place after the next flush."""

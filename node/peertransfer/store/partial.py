@@ -1,24 +1,20 @@
 """How do verified octets become a file, so that no crash leaves a wrong one under the final name?
 
-It writes ``Verified`` blocks and nothing else; small files are ``store.small_files``'s. Spec:
-RELIABILITY.md (c) "Storage" 2.
+It writes ``Verified`` blocks and nothing else, and counts nothing (``store.partial_folder``); small files are
+``store.small_files``'s. Spec: RELIABILITY.md (c) "Storage" 2.
 
 Strategy: pwrite, then fdatasync, and only then the bitmap in the database; when the last leaf is there:
 fsync of the file, rename without replacing, fsync of the folder, and only then "done". Never the
-reverse. At most 8 MiB of a transfer are written and not yet synced, and on a slow line those of the last
-two seconds. What the bitmap says after a crash
-is a hint: marked leaves are read back and hashed before they are believed. After a failed sync nobody
-knows what is on the disk, so nothing more is said about the transfer until it is begun anew.
+reverse. What the bitmap says after a crash is a hint: marked leaves are read back and hashed before they are
+believed.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
-import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -27,27 +23,16 @@ from peertransfer.content.dag import CHUNK_SIZE, FileShape
 from peertransfer.errors import LocalProtocolError, StoreError
 from peertransfer.store.disk import disk_errors, write_all
 from peertransfer.store.hashing import read_full
-from peertransfer.store.placing import PARTIAL_FOLDER, make_executable
+from peertransfer.store.placing import make_executable
 from peertransfer.store.transfers import EntryProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from peertransfer.content.cid import Cid
     from peertransfer.content.verified import Verified
-    from peertransfer.store.placing import DestinationRoot
-    from peertransfer.store.transfers import Transfers
+    from peertransfer.store.partial_folder import PartialFolder
 
-MAX_UNSYNCED = 8 << 20
-"""Octets of a transfer that a crash may cost."""
-SYNC_SECONDS = 2.0
-"""After which the next leaf has what was written before it synced: a slow line loses seconds, not minutes."""
-
-MAX_TRIES = 100
-"""Times that a transfer's folder is made while others remove the one above."""
-
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -66,131 +51,6 @@ class Target:
     overwrites: bool = False
 
 
-class PartialFolder:
-    """The unfinished files of one transfer, beside their destination."""
-
-    def __init__(self, root: DestinationRoot, transfer_id: str, transfers: Transfers) -> None:
-        """Make the folder where it is missing (blocking).
-
-        Raises:
-            StoreError: it can't be made, or is somebody else's.
-        """
-        self.root = root
-        self.transfer_id = transfer_id
-        self.transfers = transfers
-        self.lock = trio.Lock()
-        self.unsynced = 0
-        """Octets written since the last sync."""
-        self._unsynced_since = 0.0
-        self._files: dict[int, PartialFile] = {}
-        self._has_failed = False
-        with disk_errors(str(root.path / PARTIAL_FOLDER)):
-            self.fd = _own_folders(root.fd, transfer_id)
-
-    async def open_file(self, target: Target, leaf_cid: Callable[[int], Cid]) -> PartialFile:
-        """Begin a file, or go on with it.
-
-        Args:
-            target: the file.
-            leaf_cid: CID of each leaf, from a verified DAG.
-        """
-        progress = await self.transfers.entry_progress(self.transfer_id, target.entry)
-        file = PartialFile(self, target, leaf_cid)
-        await trio.to_thread.run_sync(file.prepare, progress)
-        self._files[target.entry] = file
-        return file
-
-    async def sync(self) -> None:
-        """Put everything written on the disk, then mark it, of all files in one commit."""
-        async with self.lock:
-            await self.sync_locked()
-
-    def is_sync_due(self, more: int) -> bool:
-        """Say whether to sync before ``more`` octets are written."""
-        if self.unsynced == 0:
-            return False
-        is_late = trio.current_time() >= self._unsynced_since + SYNC_SECONDS
-        return is_late or self.unsynced + more > MAX_UNSYNCED
-
-    def wrote(self, octets: int) -> None:
-        """Count octets that were written and are at risk until the next sync."""
-        if self.unsynced == 0:
-            self._unsynced_since = trio.current_time()
-        self.unsynced += octets
-
-    async def sync_locked(self) -> None:
-        """``sync``, for who holds the lock."""
-        self.check_sound()
-        dirty = [file for file in self._files.values() if file.is_dirty]
-        if dirty:
-            await self.run_syncing(lambda: _sync_all(dirty))
-            progress = {file.target.entry: file.mark_synced() for file in dirty}
-            self.unsynced = 0
-            with trio.CancelScope(shield=True):
-                await self.transfers.mark(self.transfer_id, progress)
-
-    async def run_syncing(self, work: Callable[[], object]) -> None:
-        """Run what syncs on a worker thread; should it fail, nothing more is believed."""
-        self._has_failed = True
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(work)
-        self._has_failed = False
-
-    def check_sound(self) -> None:
-        """Refuse to go on after a sync failed.
-
-        Raises:
-            StoreError: it did: what the disk holds must be read back first.
-        """
-        if self._has_failed:
-            raise StoreError(
-                f"The disk failed while {self.root.path} was written", "Look at the disk, then run it again."
-            )
-
-    def drop(self, file: PartialFile) -> None:
-        """Forget a file that was finished or closed."""
-        self._files.pop(file.target.entry, None)
-
-    async def aclose(self, *, discard: bool = False) -> None:
-        """Leave a state to go on from, and remove the folder where nothing is left in it.
-
-        Args:
-            discard: the transfer is over (done or cancelled): remove what is left.
-        """
-        with trio.CancelScope(shield=True):
-            try:
-                if not (discard or self._has_failed):
-                    await self.sync()
-            finally:
-                await trio.to_thread.run_sync(self._close, discard)
-
-    async def __aenter__(self) -> Self:
-        """Use the folder within an ``async with`` block."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave a state to go on from."""
-        await self.aclose()
-
-    def _close(self, discard: bool) -> None:
-        for file in list(self._files.values()):
-            file.close()
-        if self.fd < 0:
-            return
-        with disk_errors(str(self.root.path / PARTIAL_FOLDER)):
-            try:
-                for name in _names(self.fd) if discard else ():
-                    os.unlink(name, dir_fd=self.fd)
-                is_empty = not _names(self.fd)
-            finally:
-                os.close(self.fd)
-                self.fd = -1
-            if is_empty:
-                _remove_folders(self.root.fd, self.transfer_id)
-
-
 class PartialFile:
     """One unfinished file of several leaves."""
 
@@ -201,6 +61,7 @@ class PartialFile:
         self._shape = FileShape(target.size)
         self._synced = Bitmap(self._shape.leaf_count)
         self._written: set[int] = set()
+        self._writer_count = 0
         self._name = str(target.entry)
         self._fd = -1
 
@@ -211,34 +72,43 @@ class PartialFile:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every leaf was written."""
-        return len(self._synced) + len(self._written) == self._shape.leaf_count
+        """Whether every leaf was written, and none is being written again."""
+        return not self._writer_count and len(self._synced) + len(self._written) == self._shape.leaf_count
 
     def missing(self) -> Iterator[int]:
         """Yield the leaves that were not written yet, in order."""
         return (index for index in self._synced.missing() if index not in self._written)
 
     async def write(self, leaves: Sequence[tuple[int, Verified]]) -> None:
-        """Write leaves, and sync before more than 8 MiB would be at risk.
+        """Write leaves, index and octets of each, one after the other; see ``take``."""
+        for leaf in leaves:
+            await self.take(partial(list, [leaf]), len(leaf[1].octets))
+
+    async def take(self, check: Callable[[], Sequence[tuple[int, Verified]]], size: int) -> None:
+        """Check leaves and write them, both on one worker thread; never are more than 8 MiB at risk.
 
         Args:
-            leaves: index and octets of each.
+            check: returns index and octets of each leaf.
+            size: octets of all of them.
 
         Raises:
+            IntegrityError: what ``check`` raises; nothing is written.
             LocalProtocolError: a block is not the leaf that it is given as; our own bug.
-            SpaceError: the disk is full; what was synced before stays.
+            SpaceError: the disk is full; what was written before stays.
         """
-        for index, verified in leaves:
-            self._check(index, verified)
-        async with self._folder.lock:
-            for index, verified in leaves:
-                self._folder.check_sound()
-                if self._folder.is_sync_due(len(verified.octets)):
-                    await self._folder.sync_locked()
-                await trio.to_thread.run_sync(self._write_leaf, index, verified)
-                if index not in self._synced:
-                    self._written.add(index)
-                self._folder.wrote(len(verified.octets))
+        folder = self._folder
+        await folder.reserve(size)
+        written: list[int] = []
+        self._writer_count += 1
+        try:
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(self._check_and_write, check, written)
+        finally:
+            self._writer_count -= 1
+            fresh = {index for index in written if index not in self._synced} - self._written
+            self._written |= fresh
+            folder.release(size - self.size_of(fresh))
+        await folder.wrote()
 
     async def finish(self) -> None:
         """Put the whole file under its final name.
@@ -252,8 +122,10 @@ class PartialFile:
         folder = self._folder
         async with folder.lock:
             folder.check_sound()
+            leaves = self.written()
             await folder.run_syncing(self._sync_whole)
-            progress = self.mark_synced()
+            progress = self.mark_synced(leaves)
+            folder.release(self.size_of(leaves))
             with trio.CancelScope(shield=True):
                 # Before the name appears: should that fail, the octets need not come again.
                 await folder.transfers.mark(folder.transfer_id, {self.target.entry: progress})
@@ -289,11 +161,19 @@ class PartialFile:
         with disk_errors(self._where):
             os.fdatasync(self._fd)
 
-    def mark_synced(self) -> EntryProgress:
-        """Take what was written as synced; return what the journal is to say."""
-        for index in self._written:
+    def written(self) -> frozenset[int]:
+        """Return the leaves that were written and not synced yet."""
+        return frozenset(self._written)
+
+    def size_of(self, leaves: Iterable[int]) -> int:
+        """Return the octets of some leaves."""
+        return sum(map(self._shape.leaf_size, leaves))
+
+    def mark_synced(self, leaves: Collection[int]) -> EntryProgress:
+        """Take ``leaves`` as synced; return what the journal is to say."""
+        for index in leaves:
             self._synced.add(index)
-        self._written.clear()
+        self._written -= set(leaves)
         return EntryProgress(self.target.root.to_bytes(), is_done=False, bitmap=self._synced.to_octets())
 
     @property
@@ -320,9 +200,16 @@ class PartialFile:
         if len(verified.octets) != self._shape.leaf_size(index):
             raise LocalProtocolError("A leaf was to be written that has not the size of its place")
 
-    def _write_leaf(self, index: int, verified: Verified) -> None:
+    def _check_and_write(
+        self, check: Callable[[], Sequence[tuple[int, Verified]]], written: list[int]
+    ) -> None:
+        leaves = check()
+        for index, verified in leaves:
+            self._check(index, verified)
         with disk_errors(self._where):
-            write_all(self._fd, verified.octets, index * CHUNK_SIZE)
+            for index, verified in leaves:
+                write_all(self._fd, verified.octets, index * CHUNK_SIZE)
+                written.append(index)
 
     def _sync_whole(self) -> None:
         with disk_errors(self._where):
@@ -335,52 +222,3 @@ class PartialFile:
         root, target = self._folder.root, self.target
         root.place(self._folder.fd, self._name, target.path, overwrite=target.overwrites)
         root.sync_folder(target.path[:-1])
-
-
-def _own_folders(root: int, transfer_id: str) -> int:
-    """Make a transfer's folder and open it; another transfer that ends may remove the one above meanwhile."""
-    for _ in range(MAX_TRIES):
-        with contextlib.suppress(FileNotFoundError):
-            above = _own_folder(root, PARTIAL_FOLDER)
-            try:
-                return _own_folder(above, transfer_id)
-            finally:
-                os.close(above)
-    raise StoreError(f"Something removes the folder {PARTIAL_FOLDER} at the destination all the time")
-
-
-def _own_folder(above: int, name: str) -> int:
-    try:
-        os.mkdir(name, 0o700, dir_fd=above)
-        os.fsync(above)
-    except FileExistsError:
-        pass
-    fd = os.open(name, _FOLDER_FLAGS, dir_fd=above)
-    found = os.fstat(fd)
-    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        os.close(fd)
-        raise StoreError(
-            f"The folder {name} at the destination is somebody else's, or open to others",
-            "Remove it, or choose another place.",
-        )
-    return fd
-
-
-def _remove_folders(root: int, transfer_id: str) -> None:
-    os.rmdir(f"{PARTIAL_FOLDER}/{transfer_id}", dir_fd=root)
-    try:
-        os.rmdir(PARTIAL_FOLDER, dir_fd=root)
-    except OSError as exc:
-        # Another transfer's is there, or another transfer that ended was first.
-        if exc.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
-            raise
-
-
-def _names(folder: int) -> list[str]:
-    with os.scandir(folder) as found:
-        return [entry.name for entry in found]
-
-
-def _sync_all(files: Sequence[PartialFile]) -> None:
-    for file in files:
-        file.sync_octets()

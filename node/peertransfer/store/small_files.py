@@ -20,7 +20,7 @@ from peertransfer.content.bitmap import Bitmap
 from peertransfer.errors import ClashError, LocalProtocolError, PeertransferError
 from peertransfer.store import syscalls
 from peertransfer.store.disk import disk_errors, write_all
-from peertransfer.store.partial import MAX_UNSYNCED, PartialFolder, Target
+from peertransfer.store.partial_folder import MAX_UNSYNCED
 from peertransfer.store.placing import make_executable
 from peertransfer.store.transfers import EntryProgress
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from peertransfer.content.verified import Verified
+    from peertransfer.store.partial import Target
+    from peertransfer.store.partial_folder import PartialFolder
 
 MAX_FILES = 128
 """Files of a batch: each is an open descriptor until it is synced."""
