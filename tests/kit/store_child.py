@@ -98,8 +98,9 @@ def limit_room(size: int) -> None:
         count = min(len(octets), left[0])
         if octets and not count:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        count = real(fd, octets[:count], offset)
         left[0] -= count
-        return real(fd, octets[:count], offset)
+        return count
 
     os.pwrite = pwrite
 

@@ -46,8 +46,9 @@ def steps(monkeypatch):
 
     def recorded(name, real):
         def call(*args, **kwargs):
+            result = real(*args, **kwargs)
             done.append(name)
-            return real(*args, **kwargs)
+            return result
 
         return call
 
@@ -336,8 +337,9 @@ async def test_a_full_disk_costs_nothing_that_was_synced(here, monkeypatch, numb
         count = min(len(octets), room[0])
         if count == 0:
             raise OSError(number, os.strerror(number))
+        count = real(fd, octets[:count], offset)
         room[0] -= count
-        return real(fd, octets[:count], offset)
+        return count
 
     monkeypatch.setattr(os, "pwrite", pwrite)
     async with here.folder() as folder:

@@ -56,6 +56,25 @@ def write_all(fd: int, octets: Sequence[memoryview] | memoryview, offset: int) -
             offset += count
 
 
+def write_past_cache(direct: int, fd: int, octets: memoryview, offset: int) -> None:
+    """Write everything at ``offset``, without a copy in the system's memory where that goes.
+
+    Args:
+        direct: descriptor of the same file with ``O_DIRECT``, or -1: there is none.
+        fd: its descriptor without; it takes what is not made of whole pages, in memory or on the disk.
+        octets: what to write.
+        offset: where.
+    """
+    count = 0
+    if direct >= 0:
+        try:
+            count = os.pwrite(direct, octets, offset)
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                raise
+    write_all(fd, octets[count:], offset + count)
+
+
 def check_room(folder: Path, size: int, floor: int) -> None:
     """Refuse to begin what would not fit.
 
