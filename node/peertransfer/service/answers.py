@@ -9,6 +9,7 @@ depend on how long the entry is, or on whether it is a file. Spec: docs/protocol
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, TypeAlias
 
 from peertransfer.content.shape import CHUNK_SIZE
@@ -31,6 +32,8 @@ GrantedRequest: TypeAlias = (
 Place: TypeAlias = "tuple[int, int]"
 """Entry index, and index of the node or leaf."""
 
+BATCHES_READ = 2
+"""Batches of blocks that are read at once, each a MiB at most: one change of threads for both."""
 OPENINGS_BATCH = 256
 """Entries that the engine is asked about at once; the encoder cuts pages to the frame limit."""
 
@@ -136,23 +139,24 @@ class Answers:
         ]
         if not all(self._share.has_block(entry, index, nodes=nodes) for entry, index in places):
             return RefusalCode.OUT_OF_RANGE
-        sent = 0
-        for batch in self._batches(places, nodes=nodes):
-            sent += len(batch)
-            blocks = await self._share.blocks(batch, nodes=nodes)
-            if not self._may_go_on():
-                return RefusalCode.ENDED
-            content = await self._granted.content({entry for entry, _ in batch})
-            if content is None:
-                return RefusalCode.REFUSED
-            is_last = sent == len(places) or request_id in self._cancelled
-            triples = [(entry, index, block) for (entry, index), block in zip(batch, blocks, strict=True)]
-            frame = self._machine.send_blocks(content, request_id, triples, last=is_last)
-            if not nodes:
-                self._granted.count(sum(len(block.octets) for block in blocks))
-            await self._stream.send(frame)
-            if is_last:
-                break
+        batches = list(self._batches(places, nodes=nodes))
+        for start in range(0, len(batches), BATCHES_READ):
+            group = batches[start : start + BATCHES_READ]
+            blocks = iter(await self._share.blocks(list(itertools.chain(*group)), nodes=nodes))
+            for batch in group:
+                if not self._may_go_on():
+                    return RefusalCode.ENDED
+                content = await self._granted.content({entry for entry, _ in batch})
+                if content is None:
+                    return RefusalCode.REFUSED
+                is_last = batch is batches[-1] or request_id in self._cancelled
+                triples = [(entry, index, next(blocks)) for entry, index in batch]
+                frame = self._machine.send_blocks(content, request_id, triples, last=is_last)
+                if not nodes:
+                    self._granted.count(sum(len(block.octets) for _, _, block in triples))
+                await self._stream.send(frame)
+                if is_last:
+                    return None
         return None
 
     async def _refusal_of(self, entries: set[int]) -> RefusalCode | None:

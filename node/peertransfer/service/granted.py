@@ -41,6 +41,9 @@ class Granted:
         self.link = link
         self.asker = asker
         self._item = link.item(share)
+        self._serving_engine: Engine | None = None
+        """The engine that decided ``_may_serve``."""
+        self._may_serve = False
         self._engine: Engine | None = None
         """The engine that decided ``_content``."""
         self._content: Decision[ContentView, OnePeer] | None = None
@@ -51,10 +54,14 @@ class Granted:
 
     def holds(self) -> bool:
         """Tell whether the want would be granted now: by link, share, policy and time."""
-        now = wall_clock()
-        return self._shares.holds(self.link.name, now) and self._door.engine.may_serve(
-            self.asker, self._item, now
-        )
+        now, engine = wall_clock(), self._door.engine
+        if self._item.is_expired(now) or not self._shares.holds(self.link.name, now):
+            return False
+        if engine is not self._serving_engine:
+            # Beyond the time, nothing that it looks at changes while the stream lasts.
+            self._may_serve = engine.may_serve(self.asker, self._item, now)
+            self._serving_engine = engine
+        return self._may_serve
 
     async def yes(self, proof: bytes) -> Disclosed[GrantView, OnePeer] | None:
         """Return the grant itself, or ``None``: nothing is booked then."""

@@ -17,7 +17,6 @@ from peertransfer.content.cid import DIGEST_SIZE, Cid, Codec
 from peertransfer.content.dag import CHUNK_SIZE, Dag, FileShape, build_dag
 from peertransfer.content.verified import Verified, verify
 from peertransfer.errors import IntegrityError, LocalError, SourceChangedError, StoreError
-from peertransfer.store.hashing import read_full
 from peertransfer.store.placing import open_beneath
 
 if TYPE_CHECKING:
@@ -145,13 +144,24 @@ class SourceReader:
 
 
 def _read_leaf(fd: int, entry: SharedEntry, shape: FileShape, leaf: int, cid: Cid) -> Verified:
-    buffer = bytearray(shape.leaf_size(leaf))
-    if read_full(fd, memoryview(buffer), leaf * CHUNK_SIZE) < len(buffer):
+    octets = _read_at(fd, shape.leaf_size(leaf), leaf * CHUNK_SIZE)
+    if len(octets) < shape.leaf_size(leaf):
         raise _changed(entry)
     try:
-        return verify(cid, buffer)
+        return verify(cid, octets)
     except IntegrityError as exc:
         raise _changed(entry) from exc
+
+
+def _read_at(fd: int, size: int, offset: int) -> bytes:
+    """Return ``size`` octets from ``offset``, fewer where the file ends before."""
+    octets = os.pread(fd, size, offset)
+    while len(octets) < size:
+        more = os.pread(fd, size - len(octets), offset + len(octets))
+        if not more:
+            break
+        octets += more
+    return octets
 
 
 def _failure(entry: SharedEntry, exc: OSError) -> SourceChangedError | StoreError:
