@@ -32,8 +32,8 @@ GrantedRequest: TypeAlias = (
 Place: TypeAlias = "tuple[int, int]"
 """Entry index, and index of the node or leaf."""
 
-BATCHES_READ = 2
-"""Batches of blocks that are read at once, each a MiB at most: one change of threads for both."""
+BATCHES_READ = 4
+"""Batches of blocks that are read at once, each a MiB at most: one change of threads for all."""
 OPENINGS_BATCH = 256
 """Entries that the engine is asked about at once; the encoder cuts pages to the frame limit."""
 

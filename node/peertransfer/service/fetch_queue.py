@@ -28,7 +28,7 @@ SMALL_BATCH = 256
 """Small files asked for by one request."""
 SMALL_BATCH_SIZE = 2 * CHUNK_SIZE
 """Octets of small files asked for by one request, by the sizes that the provider told."""
-LEAVES_OF_JOB = 2
+LEAVES_OF_JOB = 4
 """Leaves of a large file asked for by one request."""
 MAX_OPEN_FILES = 8
 """Large files worked on at once."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from peertransfer.service.asking import Ask, Asking
     from peertransfer.service.fetch_queue import Target
 
-TASKS = 4
+TASKS = 2
 """Jobs carried out at once over one stream."""
 GATHER_SECONDS = 0.05
 """Leaves of a job that come within so long of the first are checked and written together."""
