@@ -69,9 +69,11 @@ class Peer:
         reader = self.node._shares._reader
         read = reader.read_leaves
 
-        async def read_leaves(share, index, leaves):
-            found = await read(share, index, leaves)
-            return [_flipped(one) if is_lie(leaf) else one for leaf, one in zip(leaves, found, strict=True)]
+        async def read_leaves(share, places):
+            found = await read(share, places)
+            return [
+                _flipped(one) if is_lie(leaf) else one for (_, leaf), one in zip(places, found, strict=True)
+            ]
 
         reader.read_leaves = read_leaves
 

@@ -41,7 +41,7 @@ def reader(shares, request):
 
 
 async def test_leaves_are_read_in_the_order_asked_for(reader, share):
-    found = await reader.read_leaves(share, index_of(share, "a/big"), [3, 0, 1])
+    found = await reader.read_leaves(share, [(index_of(share, "a/big"), leaf) for leaf in [3, 0, 1]])
     assert [bytes(leaf.octets) for leaf in found] == [
         BIG[3 * CHUNK_SIZE :],
         BIG[:CHUNK_SIZE],
@@ -52,7 +52,7 @@ async def test_leaves_are_read_in_the_order_asked_for(reader, share):
 async def test_a_small_and_an_empty_file_are_their_own_roots(reader, share):
     for path, octets in (("small", b"hello"), ("none", b"")):
         index = index_of(share, path)
-        (leaf,) = await reader.read_leaves(share, index, [0])
+        (leaf,) = await reader.read_leaves(share, [(index, 0)])
         assert (bytes(leaf.octets), leaf.cid) == (octets, share.entry(index).root)
 
 
@@ -62,14 +62,16 @@ async def test_nodes_and_leaves_satisfy_the_getters_verifier(reader, share):
     while missing := verifier.missing_nodes():
         for node, block in zip(missing, await reader.read_nodes(share, index, missing), strict=True):
             verifier.add_node(node, block.octets)
-    leaves = await reader.read_leaves(share, index, range(4))
+    leaves = await reader.read_leaves(share, [(index, leaf) for leaf in range(4)])
     assert [leaf.cid for leaf in leaves] == [verifier.leaf_cid(leaf) for leaf in range(4)]
 
 
 async def test_leaves_of_several_groups_of_digests_are_found(shares, share, monkeypatch):
     monkeypatch.setattr("peertransfer.store.reading.DIGESTS_AT_ONCE", 2)
     monkeypatch.setattr("peertransfer.store.reading.MAX_GROUPS", 1)
-    found = await SourceReader(shares).read_leaves(share, index_of(share, "a/big"), [0, 3, 1])
+    found = await SourceReader(shares).read_leaves(
+        share, [(index_of(share, "a/big"), leaf) for leaf in [0, 3, 1]]
+    )
     assert [bytes(leaf.octets) for leaf in found] == [
         BIG[:CHUNK_SIZE],
         BIG[3 * CHUNK_SIZE :],
@@ -88,7 +90,7 @@ async def test_digests_are_looked_up_once_for_many_leaves(shares, share, monkeyp
     monkeypatch.setattr(shares, "leaf_digests", counted)
     reader = SourceReader(shares)
     for leaf in range(4):
-        await reader.read_leaves(share, index_of(share, "a/big"), [leaf])
+        await reader.read_leaves(share, [(index_of(share, "a/big"), leaf)])
     assert len(asked) == 1
 
 
@@ -97,9 +99,9 @@ async def test_files_of_several_paths_are_found(shares, reader, tree, tmp_path):
     other.parent.mkdir()
     other.write_bytes(b"alone")
     share = await save_tree(shares, tree, other)
-    (leaf,) = await reader.read_leaves(share, index_of(share, "alone.txt"), [0])
+    (leaf,) = await reader.read_leaves(share, [(index_of(share, "alone.txt"), 0)])
     assert bytes(leaf.octets) == b"alone"
-    (leaf,) = await reader.read_leaves(share, index_of(share, "tree/small"), [0])
+    (leaf,) = await reader.read_leaves(share, [(index_of(share, "tree/small"), 0)])
     assert bytes(leaf.octets) == b"hello"
 
 
@@ -131,7 +133,7 @@ def swap_for_folder(path):
 async def test_what_is_not_what_was_shared_is_changed(reader, share, tree, spoil):
     spoil(tree / "small")
     with pytest.raises(SourceChangedError) as caught:
-        await reader.read_leaves(share, index_of(share, "small"), [0])
+        await reader.read_leaves(share, [(index_of(share, "small"), 0)])
     assert (caught.value.code, caught.value.path) == ("changed", "small")
 
 
@@ -140,22 +142,22 @@ async def test_one_changed_leaf_does_not_spoil_the_others(reader, share, tree):
         file.seek(CHUNK_SIZE)
         file.write(b"x")
     index = index_of(share, "a/big")
-    await reader.read_leaves(share, index, [0, 2, 3])
+    await reader.read_leaves(share, [(index, leaf) for leaf in [0, 2, 3]])
     with pytest.raises(SourceChangedError):
-        await reader.read_leaves(share, index, [0, 1])
+        await reader.read_leaves(share, [(index, leaf) for leaf in [0, 1]])
 
 
 async def test_a_folder_swapped_for_a_link_is_not_followed(reader, share, tree):
     (tree / "a").rename(tree.parent / "moved")
     (tree / "a").symlink_to(tree.parent / "moved")
     with pytest.raises(SourceChangedError):
-        await reader.read_leaves(share, index_of(share, "a/big"), [0])
+        await reader.read_leaves(share, [(index_of(share, "a/big"), 0)])
 
 
 async def test_appended_octets_never_leave(reader, share, tree):
     with (tree / "small").open("ab") as file:
         file.write(b"SECRET")
-    (leaf,) = await reader.read_leaves(share, index_of(share, "small"), [0])
+    (leaf,) = await reader.read_leaves(share, [(index_of(share, "small"), 0)])
     assert bytes(leaf.octets) == b"hello"
 
 
@@ -165,13 +167,13 @@ async def test_a_machine_out_of_descriptors_is_not_the_owners_edit(shares, share
 
     monkeypatch.setattr("peertransfer.store.reading.open_beneath", refuse)
     with pytest.raises(StoreError, match="Too many"):
-        await SourceReader(shares).read_leaves(share, index_of(share, "small"), [0])
+        await SourceReader(shares).read_leaves(share, [(index_of(share, "small"), 0)])
 
 
 async def test_a_leaf_or_node_that_is_not_there_is_our_bug(reader, share):
     for leaf in (-1, 4):
         with pytest.raises(LocalError):
-            await reader.read_leaves(share, index_of(share, "a/big"), [leaf])
+            await reader.read_leaves(share, [(index_of(share, "a/big"), leaf)])
     for node in (-1, 1):
         with pytest.raises(LocalError):
             await reader.read_nodes(share, index_of(share, "a/big"), [node])
@@ -180,10 +182,10 @@ async def test_a_leaf_or_node_that_is_not_there_is_our_bug(reader, share):
 async def test_no_file_stays_open(reader, share, tree):
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
-        await reader.read_leaves(share, index_of(share, "a/big"), [0, 1])
+        await reader.read_leaves(share, [(index_of(share, "a/big"), leaf) for leaf in [0, 1]])
     edit(tree / "small")
     with pytest.raises(SourceChangedError):
-        await reader.read_leaves(share, index_of(share, "small"), [0])
+        await reader.read_leaves(share, [(index_of(share, "small"), 0)])
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 

@@ -143,10 +143,11 @@ class ServedShare:
         Raises:
             SourceError: a file changed since it was shared, or is gone.
         """
-        read = self._reader.read_nodes if nodes else self._reader.read_leaves
+        if not nodes:
+            return await self._reader.read_leaves(self._stored, places)
         found: list[Verified] = []
         for index, run in itertools.groupby(places, key=itemgetter(0)):
-            found += await read(self._stored, index, [place for _, place in run])
+            found += await self._reader.read_nodes(self._stored, index, [place for _, place in run])
         return found
 
     async def note_changed(self, path: str) -> None:

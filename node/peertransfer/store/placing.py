@@ -124,7 +124,7 @@ class DestinationRoot:
             ClashError: something that is no folder is in the way.
         """
         _check(segments)
-        with self._opened_folder(segments, make=True):
+        with self.opened_folder(segments, make=True):
             pass
 
     def place(self, source_fd: int, source: str, segments: Sequence[str], *, overwrite: bool = False) -> None:
@@ -140,7 +140,19 @@ class DestinationRoot:
             ClashError: there is something, or what is there is a folder.
         """
         _check(segments)
-        with self._opened_folder(segments[:-1], make=True) as folder, disk_errors(self._text(segments)):
+        with self.opened_folder(segments[:-1], make=True) as folder:
+            self.place_in(folder, source_fd, source, segments, overwrite=overwrite)
+
+    def place_in(
+        self, folder: int, source_fd: int, source: str, segments: Sequence[str], *, overwrite: bool = False
+    ) -> None:
+        """Do as ``place`` where the folder of the final name is open already, as ``folder``.
+
+        Raises:
+            ClashError: as ``place``.
+        """
+        _check(segments)
+        with disk_errors(self._text(segments)):
             try:
                 if overwrite:
                     os.rename(source, segments[-1], src_dir_fd=source_fd, dst_dir_fd=folder)
@@ -151,7 +163,7 @@ class DestinationRoot:
 
     def sync_folder(self, segments: Sequence[str]) -> None:
         """Put the names of a folder on the disk."""
-        with self._opened_folder(segments, make=False) as folder, disk_errors(self._text(segments)):
+        with self.opened_folder(segments, make=False) as folder, disk_errors(self._text(segments)):
             os.fsync(folder)
 
     def set_executable(self, segments: Sequence[str], *, executable: bool) -> None:
@@ -192,7 +204,12 @@ class DestinationRoot:
         return str(self.path.joinpath(*segments))
 
     @contextlib.contextmanager
-    def _opened_folder(self, segments: Sequence[str], *, make: bool) -> Iterator[int]:
+    def opened_folder(self, segments: Sequence[str], *, make: bool) -> Iterator[int]:
+        """Open a folder below the root, and make it where it is missing and ``make`` asks for it.
+
+        Raises:
+            ClashError: something that is no folder is in the way.
+        """
         with disk_errors(self._text(segments)):
             try:
                 fd = self.open_beneath(segments, _FOLDER_FLAGS)

@@ -7,8 +7,10 @@ told as ``changed`` and not taken for a lie. Spec: ARCHITECTURE.md 4; RELIABILIT
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import stat
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import trio
@@ -48,20 +50,28 @@ class SourceReader:
         self._dags: dict[tuple[str, int], Dag] = {}
         self._groups: dict[tuple[str, int, int], bytes] = {}
 
-    async def read_leaves(self, share: StoredShare, index: int, leaves: Sequence[int]) -> list[Verified]:
-        """Read leaves of the entry at ``index`` of the manifest, in the order asked for.
+    async def read_leaves(self, share: StoredShare, places: Sequence[tuple[int, int]]) -> list[Verified]:
+        """Read leaves, each (index of the entry in the manifest, leaf), in the order asked for.
+
+        Those of one entry that stand side by side cost one opening of its file, all of them one change of
+        threads.
 
         Raises:
-            SourceChangedError: the file is gone, or not what was shared; ``path`` is the entry's.
+            SourceChangedError: a file is gone, or not what was shared; ``path`` is the entry's.
             StoreError: the disk or this process failed.
             LocalError: there is no such leaf; the caller checks what a peer asks for.
         """
-        entry = share.entry(index)
-        if entry.root is None or not all(0 <= leaf < FileShape(entry.size).leaf_count for leaf in leaves):
-            raise LocalError("A leaf was to be read that this entry does not have")
-        cids = await self._leaf_cids(share, entry, index, leaves)
+        runs: list[tuple[SharedEntry, list[tuple[int, Cid]]]] = []
+        for index, run in itertools.groupby(places, key=itemgetter(0)):
+            entry, leaves = share.entry(index), [leaf for _, leaf in run]
+            count = 0 if entry.root is None else FileShape(entry.size).leaf_count
+            if not all(0 <= leaf < count for leaf in leaves):
+                raise LocalError("A leaf was to be read that this entry does not have")
+            cids = await self._leaf_cids(share, entry, index, leaves)
+            runs.append((entry, list(zip(leaves, cids, strict=True))))
         return await trio.to_thread.run_sync(
-            *(self._read, share, entry, list(zip(leaves, cids, strict=True))), limiter=self._limiter
+            lambda: [leaf for entry, leaves in runs for leaf in self._read(share, entry, leaves)],
+            limiter=self._limiter,
         )
 
     async def read_nodes(self, share: StoredShare, index: int, nodes: Sequence[int]) -> list[Verified]:

@@ -10,6 +10,7 @@ placed or written does not take the others of its batch along.
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from peertransfer.store.placing import make_executable
 from peertransfer.store.transfers import EntryProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from peertransfer.content.verified import Verified
     from peertransfer.store.partial import Target
@@ -127,19 +128,36 @@ class SmallFileBatch:
                 os.close(file.fd)
 
     def _place(self, written: Sequence[_Written], failures: list[PeertransferError]) -> list[Target]:
-        root = self._folder.root
-        placed = []
-        for file in written:
-            target = file.target
+        placed: list[Target] = []
+        in_order = sorted((file.target for file in written), key=_folder_of)
+        for folder, targets in itertools.groupby(in_order, key=_folder_of):
             try:
-                root.place(self._folder.fd, str(target.entry), target.path, overwrite=target.overwrites)
+                placed += self._place_in(folder, targets, failures)
             except ClashError as clash:
                 failures.append(clash)
-            else:
-                placed.append(target)
-        for folder in {target.path[:-1] for target in placed}:
-            root.sync_folder(folder)
         return placed
+
+    def _place_in(
+        self, folder: tuple[str, ...], targets: Iterable[Target], failures: list[PeertransferError]
+    ) -> list[Target]:
+        root, source = self._folder.root, self._folder.fd
+        placed = []
+        with root.opened_folder(folder, make=True) as fd:
+            for target in targets:
+                try:
+                    root.place_in(fd, source, str(target.entry), target.path, overwrite=target.overwrites)
+                except ClashError as clash:
+                    failures.append(clash)
+                else:
+                    placed.append(target)
+            if placed:
+                with disk_errors(str(root.path.joinpath(*folder))):
+                    os.fsync(fd)
+        return placed
+
+
+def _folder_of(target: Target) -> tuple[str, ...]:
+    return target.path[:-1]
 
 
 def _sync_file_system(fd: int) -> bool:
