@@ -7,6 +7,7 @@ hidden by itself. Spec: docs/protocol.md, "Commitments"; the idea is that of SD-
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -142,10 +143,13 @@ def slot_salts(seed: bytes, scope: int, slots: Sequence[str]) -> tuple[bytes, ..
 
 def commit(hash_function: HashFunction, slot: str, salt: bytes, value: bytes) -> bytes:
     """Commit to the canonical octets ``value``; 32 octets."""
+    return hash_function.digest(_prefix(slot) + salt + value)
+
+
+@lru_cache(maxsize=64)  # a share of ten thousand files has a hundred thousand slots, of a few names
+def _prefix(slot: str) -> bytes:
     name = slot.encode()
-    return hash_function.digest(
-        bytes((len(COMMITMENT_DOMAIN),)) + COMMITMENT_DOMAIN + bytes((len(name),)) + name + salt + value
-    )
+    return bytes((len(COMMITMENT_DOMAIN),)) + COMMITMENT_DOMAIN + bytes((len(name),)) + name
 
 
 def hide(hash_function: HashFunction, slot: OpenSlot) -> HiddenSlot:
