@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peertransfer.errors import LocalProtocolError, RemoteProtocolError
-from peertransfer.wire.framing import MAX_BODY, MAX_FRAME, FrameReader, encode_varint
+from peertransfer.wire.framing import MAX_BODY, MAX_FRAME, MAX_KEPT, FrameReader, encode_varint
 
 
 def framed(frame):
@@ -143,3 +143,21 @@ def test_no_more_than_a_frame_and_a_body_is_held_when_pieces_are_taken_as_they_c
         reader.receive_data(body[start : start + 4096])
         assert reader.next_body(MAX_BODY) is None
         assert reader.buffered_size <= MAX_FRAME + MAX_BODY
+
+
+def test_the_memory_of_a_leaf_is_used_again_and_never_while_somebody_looks_at_it():
+    reader = FrameReader()
+
+    def leaf(octet):
+        reader.receive_data(bytes([octet]) * MAX_BODY)
+        return reader.next_body(MAX_BODY)
+
+    parts = [leaf(octet)[MAX_BODY - 5 :] for octet in range(2 * MAX_KEPT)]
+    assert [bytes(part) for part in parts] == [bytes([octet]) * 5 for octet in range(2 * MAX_KEPT)]
+    memory = parts.pop(1).obj
+    again = leaf(0xFF)
+    assert again.obj is memory
+    assert bytes(again) == b"\xff" * MAX_BODY
+    assert [bytes(part)[:1] for part in parts] == [
+        bytes([octet]) for octet in range(2 * MAX_KEPT) if octet != 1
+    ]

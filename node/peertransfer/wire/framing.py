@@ -6,7 +6,8 @@ state (``exchange``). Spec: docs/protocol.md, "Framing".
 Strategy: received pieces wait in a queue and are copied once, into a target of exactly the size that
 the length prefix (or the Blocks header) named, after that size was checked. So a length is refused
 before memory is taken, and octets that come one at a time cost the same as those that come at once. A body
-begins at a page of memory, so that a disk can take it without one more copy (``store.disk``).
+begins at a page of memory, so that a disk can take it without one more copy (``store.disk``). The memory of
+whole leaves is used again once nobody looks at it any more: fresh memory costs as much as the copy.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ MAX_FRAME = 1 << 16
 """Octets of a control frame: a page of openings fits, a megabyte does not."""
 MAX_BODY = 1 << 20
 """Raw octets that may follow one frame: one leaf."""
+MAX_KEPT = 9
+"""Memories of whole leaves that are used again: for those under way, and one that is being filled."""
 
 _MORE = 0x80
 _BITS = 0x7F
@@ -43,7 +46,16 @@ class FrameReader:
     are our own bug.
     """
 
-    __slots__ = ("_filled", "_length", "_length_limit", "_max_frame", "_pieces", "_target", "_unread")
+    __slots__ = (
+        "_bodies",
+        "_filled",
+        "_length",
+        "_length_limit",
+        "_max_frame",
+        "_pieces",
+        "_target",
+        "_unread",
+    )
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self._max_frame = max_frame
@@ -53,6 +65,7 @@ class FrameReader:
         self._length = bytearray()
         self._target: memoryview | None = None
         self._filled = 0
+        self._bodies: list[bytearray] = []
 
     @property
     def is_between_frames(self) -> bool:
@@ -104,7 +117,7 @@ class FrameReader:
         if self._target is None:
             if size > MAX_BODY:
                 raise LocalProtocolError("a raw body over the limit was asked for", "check the size first")
-            self._target = _from_a_page_on(size)
+            self._target = self._memory_of(size)
         body = self._fill(self._target)
         return None if body is None else body.toreadonly()
 
@@ -124,6 +137,16 @@ class FrameReader:
             self._length.clear()
             return size
         return None
+
+    def _memory_of(self, size: int) -> memoryview:
+        if size < MAX_BODY:
+            return _from_a_page_on(_fresh(size), size)
+        memory = next((one for one in self._bodies if _is_free(one)), None)
+        if memory is None:
+            memory = _fresh(size)
+            if len(self._bodies) < MAX_KEPT:
+                self._bodies.append(memory)
+        return _from_a_page_on(memory, size)
 
     def _fill(self, target: memoryview) -> memoryview | None:
         while self._filled < len(target) and self._pieces:
@@ -146,10 +169,20 @@ class FrameReader:
         return part
 
 
-def _from_a_page_on(size: int) -> memoryview:
-    """Return ``size`` octets of memory that begin where a page begins; fewer than a page, anywhere."""
-    if size < mmap.PAGESIZE:
-        return memoryview(bytearray(size))
-    octets = bytearray(size + mmap.PAGESIZE - 1)
-    start = -ctypes.addressof(ctypes.c_char.from_buffer(octets)) % mmap.PAGESIZE
-    return memoryview(octets)[start : start + size]
+def _fresh(size: int) -> bytearray:
+    return bytearray(size + mmap.PAGESIZE - 1)
+
+
+def _is_free(memory: bytearray) -> bool:
+    """Tell whether nobody looks at ``memory`` any more: what is looked at can't change its length."""
+    try:
+        memory.append(memory.pop())
+    except BufferError:
+        return False
+    return True
+
+
+def _from_a_page_on(memory: bytearray, size: int) -> memoryview:
+    """Return ``size`` octets of ``memory``, beginning where a page begins."""
+    start = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % mmap.PAGESIZE
+    return memoryview(memory)[start : start + size]
