@@ -92,7 +92,7 @@ docs: $(STAMP) ## links in the documents, news fragments
 
 .PHONY: lock
 lock: ## compile the hash-pinned lock files (needs uv)
-	cd requirements && for name in runtime dev; do uv pip compile -q --generate-hashes --no-emit-index-url --universal \
+	cd requirements && for name in runtime dev bench; do uv pip compile -q --generate-hashes --no-emit-index-url --universal \
 	  --python-version 3.11 --override overrides.txt $$name.in -o $$name.txt; done
 
 .PHONY: check
@@ -102,9 +102,22 @@ check: lint types arch protos-check vectors-check docs test ## everything CI jud
 interop: $(STAMP) ## peers in other languages (LANGUAGES="js"; "js go rust" for all)
 	$(BIN)/python scripts/interop.py
 
+.PHONY: bench
+bench: $(STAMP) ## measure everything beside its controls: docs/performance.md (BENCH="--quick --rounds 1" to try)
+	PYTHONPATH=scripts $(BIN)/python -m bench run $(BENCH)
+
+.PHONY: bench-check
+bench-check: $(STAMP) ## ratios of a quick run against the committed ones (BENCH=--write to commit to new ones)
+	PYTHONPATH=scripts $(BIN)/python -m bench check $(BENCH)
+
+.PHONY: bench-profile
+bench-profile: $(STAMP) ## where the time of both nodes goes: docs/profile.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
+	PYTHONPATH=scripts $(BIN)/python -m bench profile $(BENCH)
+
 .PHONY: figures
-figures: $(STAMP) ## measure what the README's table says
-	$(BIN)/python scripts/figures.py
+figures: $(STAMP) ## write docs/performance.md and the README's table anew from docs/performance.jsonl
+	PYTHONPATH=scripts $(BIN)/python -m bench report
 
 .PHONY: build
 build: $(STAMP) ## wheel and source archive in dist/

@@ -53,7 +53,8 @@ class Person:
     def command(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command and return what it printed."""
         line = [str(PROGRAM), "--home", str(self.home), "--json", *words]
-        return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, **options)
+        options.setdefault("timeout", 120)
+        return subprocess.run(line, capture_output=True, text=True, check=False, **options)
 
     def ask(self, *words: str, **options: Any) -> dict[str, Any]:
         """Run a command that must succeed and return its document."""

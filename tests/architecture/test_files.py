@@ -22,7 +22,7 @@ def test_a_file_can_be_read_at_a_sitting(name):
 
 
 def test_an_exception_from_a_lint_rule_says_why():
-    scripts = {path.name: path for path in (ROOT / "scripts").glob("*.py")}
+    scripts = {path.name: path for path in (ROOT / "scripts").rglob("*.py")}
     places = [
         f"{name}:{number}"
         for name, path in (sources() | scripts).items()
