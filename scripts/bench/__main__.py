@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -49,7 +50,7 @@ def run(chosen: argparse.Namespace) -> int:
     is_whole = not (chosen.quick or chosen.only)
     results = RESULTS if is_whole else OTHER_RESULTS
     results.parent.mkdir(exist_ok=True)
-    commands = dict(one.split("=", 1) for one in chosen.contender)
+    commands = dict(chosen.contender)
     stamp = machine.stamp()
     outcomes: dict[str, Outcome] = {}
     figures: list[Figure] = []
@@ -105,6 +106,18 @@ def run_profile(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def contender(text: str) -> tuple[str, str]:
+    """Read NAME=COMMAND.
+
+    Raises:
+        ValueError: there is no name that can be a part of a figure's.
+    """
+    name, _, command = text.partition("=")
+    if not (name.isidentifier() and command):
+        raise ValueError(text)
+    return name, command
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the options."""
     top = argparse.ArgumentParser(prog="bench", description=__doc__)
@@ -120,6 +133,7 @@ def parser() -> argparse.ArgumentParser:
         "--contender",
         action="append",
         default=[],
+        type=contender,
         metavar="NAME=COMMAND",
         help="a further tool: COMMAND brings $SOURCE to $DEST; again for more",
     )
@@ -136,7 +150,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Take the command line."""
+    """Take the command line; whoever ends us lets nodes and folders be removed first."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.default_int_handler)
     chosen = parser().parse_args()
     code: int = chosen.act(chosen)
     if code:

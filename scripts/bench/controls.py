@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from bench.ends_runner import listening
 from bench.material import check_arrived, digest, fresh_folder
 from bench.procfs import cpu_seconds, memory_mib, run_measured
-from bench.samples import GIB, Sample
+from bench.samples import GIB, Sample, rate
 from bench.tools import tool
 
 if TYPE_CHECKING:
@@ -31,12 +31,10 @@ def copy_and_hash(source: Path, below: Path, size: int, *, is_synced: bool = Fal
         if is_synced:
             subprocess.run([tool("sync"), "-f", str(folder / "copy")], check=True)
         digest(folder / "copy")
-        sample = {
-            "seconds": time.perf_counter() - began,
-            "cpu_getter": (spent.cpu_seconds + time.process_time() - cpu) * GIB / size,
-        }
+        seconds = time.perf_counter() - began
+        cpu_getter = (spent.cpu_seconds + time.process_time() - cpu) * GIB / size
         check_arrived(source, folder / "copy")
-    return sample
+    return {"seconds": seconds, "rate": rate(size, seconds), "cpu_getter": cpu_getter}
 
 
 def fetch_by_tcp(source: Path, below: Path, size: int) -> Sample:
@@ -52,6 +50,7 @@ def fetch_by_tcp(source: Path, below: Path, size: int) -> Sample:
         check_arrived(source, folder / "copy")
     return {
         "seconds": spent.seconds,
+        "rate": rate(size, spent.seconds),
         "cpu_provider": cpu * GIB / size,
         "peak_provider": peak,
         "cpu_getter": spent.cpu_seconds * GIB / size,
@@ -69,6 +68,7 @@ def run_command(command: str, source: Path, below: Path, size: int) -> Sample:
         check_arrived(source, dest)
     return {
         "seconds": spent.seconds,
+        "rate": rate(size, spent.seconds),
         "cpu_getter": spent.cpu_seconds * GIB / size,
         "peak_getter": spent.peak_mib,
     }

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.procfs import cpu_seconds, memory_mib
-from bench.samples import GIB, MIB, RunFailedError, Sample
+from bench.samples import GIB, RunFailedError, Sample, rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ class End:
         if told["octets"] != self.octets:
             raise RunFailedError(f"{told['octets']} octets came, {self.octets} were asked for")
         return {
-            "rate": self.octets / MIB / told["seconds"],
+            "rate": rate(self.octets, told["seconds"]),
             "cpu_provider": provider * GIB / self.octets,
             "cpu_getter": told["cpu_seconds"] * GIB / self.octets,
         }
@@ -71,7 +72,7 @@ def listening(command: list[str]) -> Iterator[tuple[int, str]]:
     try:
         word, _, addr = process.stdout.readline().strip().partition(" ")
         if word != "ready":
-            raise RunFailedError(f"`{' '.join(command)}` did not listen")
+            raise RunFailedError(f"`{_shown(command)}` did not listen")
         yield process.pid, addr
     finally:
         process.stdin.close()
@@ -81,6 +82,11 @@ def listening(command: list[str]) -> Iterator[tuple[int, str]]:
             process.kill()
             process.wait()
         process.stdout.close()
+
+
+def _shown(command: list[str]) -> str:
+    """Return a command without the folders of the machine."""
+    return " ".join(Path(word).name for word in command)
 
 
 def _dial(command: list[str]) -> dict[str, Any]:
@@ -93,7 +99,7 @@ def _dial(command: list[str]) -> dict[str, Any]:
         stdin=subprocess.DEVNULL,
     )
     if done.returncode:
-        raise RunFailedError(f"`{' '.join(command)}` ended with {done.returncode}")
+        raise RunFailedError(f"`{_shown(command)}` ended with {done.returncode}")
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bench.material import check_arrived, fresh_folder
 from bench.procfs import cpu_seconds, memory_mib
-from bench.samples import GIB, RunFailedError, Sample
+from bench.samples import GIB, RunFailedError, Sample, rate
 from demo import Person
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def transfer(source: Path, below: Path, size: int, *, has_psk: bool) -> Sample:
         check_arrived(source, dest)
     return {
         "seconds": seconds,
+        "rate": rate(size, seconds),
         "share_seconds": share_seconds,
         "total_seconds": share_seconds + seconds,
         "cpu_provider": provider * GIB / size,

@@ -15,10 +15,10 @@ BEGIN = "<!-- figures: written by `make figures` -->\n"
 END = "<!-- end of figures -->\n"
 
 ROWS = (
-    ("`get` of 1 GiB between two nodes", "large.ours.seconds", "s"),
-    ("the same, with a PSK", "large.ours_psk.seconds", "s"),
-    ("`cp` and SHA-256 of the same file", "large.cp.seconds", "s"),
-    ("`rsync` over ssh of the same file", "large.rsync.seconds", "s"),
+    ("`get` of 1 GiB between two nodes", "large.ours.rate", "MiB/s"),
+    ("the same, with a PSK", "large.ours_psk.rate", "MiB/s"),
+    ("`cp` and SHA-256 of the same file", "large.cp.rate", "MiB/s"),
+    ("`rsync` over ssh of the same file", "large.rsync.rate", "MiB/s"),
     ("`get` of 1 MiB, from the command to its end", "small.ours.seconds", "s"),
     ("resident memory of an idle node", "idle.ours.idle_rss", "MiB"),
     ("peak memory of the provider during 1 GiB, with a PSK", "large.ours_psk.peak_provider", "MiB"),

@@ -40,12 +40,12 @@ TITLES = {
 COLUMNS = {
     "rate": "MiB/s",
     "seconds": "s",
-    "share_seconds": "`share`, s",
+    "total_seconds": "with indexing, s",
     "milliseconds": "ms",
     "cpu_provider": "CPU s/GiB, provider",
-    "cpu_getter": "getter",
+    "cpu_getter": "CPU s/GiB, getter",
     "peak_provider": "VmHWM MiB, provider",
-    "peak_getter": "getter",
+    "peak_getter": "VmHWM MiB, getter",
     "idle_rss": "resident MiB",
     "idle_cpu": "CPU s a minute",
 }
@@ -59,8 +59,8 @@ ratio over 1 says that Peertransfer is the faster one.
 - Peertransfer moves files by `share` and `get` between two running nodes, every run from new homes;
   `s` is `get`: all octets encrypted, verified, in place and synced. CPU is the node's, the getter's
   with the command that waits.
-- Syncthing's time holds its indexing, so it stands beside `share` and `get` together. rsync, scp,
-  `cp` and plain TCP sync nothing; their start is in their time.
+- Syncthing's time holds its indexing, so it stands beside `share` and `get` together ("with indexing").
+  rsync, scp, `cp` and plain TCP sync nothing; their start is in their time.
 - Memory to memory nothing is hashed. The bare control and plain TCP have one connection without
   streams.
 - VmHWM is the kernel's peak of the node's process since its start; of other tools it is the sum

@@ -38,6 +38,11 @@ class RunFailedError(Exception):
     """A contender did not do the work, or not rightly; the message says what happened."""
 
 
+def rate(size: int, seconds: float) -> float:
+    """Return the rate of ``size`` octets in MiB/s."""
+    return size / MIB / seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One piece of work, and who does it."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.material import check_arrived, fresh_folder
 from bench.ports import free_port, wait_for_port
 from bench.procfs import MemoryWatch, cpu_seconds, run_measured
-from bench.samples import GIB, Sample
+from bench.samples import GIB, Sample, rate
 from bench.tools import tool
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def _over_ssh(
         check_arrived(source, folder / "copy")
     return {
         "seconds": spent.seconds,
+        "rate": rate(size, spent.seconds),
         "cpu_provider": provider * GIB / size,
         "cpu_getter": spent.cpu_seconds * GIB / size,
         "peak_provider": peak,

@@ -49,7 +49,7 @@ class Places:
     """On a tmpfs: ext4 slows down by itself after trees of thousands of files are removed."""
 
 
-MOVING = ("rate", "seconds", "share_seconds", "total_seconds")
+FILES = ("seconds", "share_seconds", "total_seconds")
 COST = ("cpu_provider", "cpu_getter", "peak_provider", "peak_getter")
 
 Contenders = dict[str, Callable[[], Sample]]
@@ -86,13 +86,13 @@ class Suite:
     def stream(self) -> Job:
         """From memory to memory on one stream."""
         return Job(
-            "stream", {name: partial(end.stream, 1) for name, end in self.ends().items()}, MOVING + COST
+            "stream", {name: partial(end.stream, 1) for name, end in self.ends().items()}, ("rate", *COST)
         )
 
     def streams8(self) -> Job:
         """The same on eight at once. The bare control has none: it is what one thread on each side can do."""
         ends = self.ends("tcp")
-        return Job("streams8", {name: partial(end.stream, 8) for name, end in ends.items()}, MOVING + COST)
+        return Job("streams8", {name: partial(end.stream, 8) for name, end in ends.items()}, ("rate", *COST))
 
     def dial(self) -> Job:
         """From an address to a connection."""
@@ -119,7 +119,9 @@ class Suite:
             "syncthing": partial(syncthing.sync_folder, source, below, size, 1),
         }
         return Job(
-            "large", {**_ours(source, below, size), **own, **self._others(source, below, size)}, MOVING + COST
+            "large",
+            {**_ours(source, below, size), **own, **self._others(source, below, size)},
+            ("rate", *FILES, *COST),
         )
 
     def huge(self) -> Job:
@@ -127,7 +129,7 @@ class Suite:
         below, size = self.places.disk, self.scale.huge
         source = make_file(below / "huge", size)
         run = partial(nodes.transfer, source, below, size, has_psk=False)
-        return Job("huge", {"ours": run}, MOVING + COST, most_rounds=1)
+        return Job("huge", {"ours": run}, ("rate", *FILES, *COST), most_rounds=1)
 
     def many(self) -> Job:
         """Small files in folders, in memory."""
@@ -138,14 +140,14 @@ class Suite:
             "syncthing": partial(syncthing.sync_folder, source, below, size, self.scale.files),
         }
         runs = {**_ours(source, below, size), **own, **self._others(source, below, size)}
-        return Job("many", runs, (*MOVING, "peak_provider", "peak_getter"))
+        return Job("many", runs, (*FILES, "peak_provider", "peak_getter"))
 
     def small(self) -> Job:
         """1 MiB, from the command to its end, both nodes running."""
         below = self.places.disk
         source = make_file(below / "small", MIB)
         own: Contenders = {"tcp": partial(controls.fetch_by_tcp, source, below, MIB)}
-        return Job("small", {**_ours(source, below, MIB), **own, **self._others(source, below, MIB)}, MOVING)
+        return Job("small", {**_ours(source, below, MIB), **own, **self._others(source, below, MIB)}, FILES)
 
     def idle(self) -> Job:
         """Nothing to do."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from bench.material import check_arrived, fresh_folder
 from bench.ports import free_port, wait_for_port
 from bench.procfs import cpu_seconds, memory_mib
-from bench.samples import GIB, RunFailedError, Sample
+from bench.samples import GIB, RunFailedError, Sample, rate
 from bench.tools import tool
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ def sync_folder(source: Path, below: Path, size: int, files: int) -> Sample:
         check_arrived(source, dest)
     return {
         "seconds": seconds,
+        "rate": rate(size, seconds),
         "total_seconds": seconds,
         "cpu_provider": spent[0] * GIB / size,
         "cpu_getter": spent[1] * GIB / size,
