@@ -24,13 +24,18 @@ CHECKED = (
     Comparison("stream", "ours", "bare", "rate"),
     Comparison("stream", "ours_psk", "bare", "rate"),
     Comparison("streams8", "ours", "bare", "rate"),
-    Comparison("stream", "ours", "bare", "cpu_getter"),
+    *(
+        Comparison("stream", ours, "bare", metric)
+        for ours in ("ours", "ours_psk")
+        for metric in ("cpu_provider", "cpu_getter")
+    ),
     Comparison("large", "ours", "cp", "seconds"),
     Comparison("large", "ours_psk", "cp", "seconds"),
     Comparison("large", "ours", "cp", "cpu_getter"),
     Comparison("many", "ours", "cp", "seconds"),
+    Comparison("many", "ours", "cp", "cpu_getter"),
     Comparison("small", "ours", "tcp", "seconds"),
-    Comparison("dial", "ours", "stock", "milliseconds"),
+    Comparison("dial", "ours", "bare", "milliseconds"),
 )
 
 

@@ -59,7 +59,7 @@ COMPARISONS = (
     *(Comparison("large", "ours", control, "total_seconds", "seconds") for control in ("rsync", "syncthing")),
     *(Comparison("many", "ours", control, "seconds") for control in ("cp", "rsync")),
     *(Comparison("many", "ours", control, "total_seconds", "seconds") for control in ("rsync", "syncthing")),
-    Comparison("dial", "ours", "stock", "milliseconds"),
+    *(Comparison("dial", "ours", control, "milliseconds") for control in ("bare", "js", "stock")),
     Comparison("small", "ours", "tcp", "seconds"),
 )
 """All ratios that are told. Syncthing's time holds its indexing: it stands beside ``share`` and ``get``."""

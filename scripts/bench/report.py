@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NAMES = {
     "ours": "Peertransfer",
     "ours_psk": "Peertransfer, with a PSK",
-    "bare": "bare CPython: TCP and ChaCha20-Poly1305",
+    "bare": "bare CPython",
     "tcp": "plain TCP",
     "js": "js-libp2p",
     "stock": "stock py-libp2p",
@@ -61,7 +61,8 @@ ratio over 1 says that Peertransfer is the faster one.
   with the command that waits.
 - Syncthing's time holds its indexing, so it stands beside `share` and `get` together ("with indexing").
   rsync, scp, `cp` and plain TCP sync nothing; their start is in their time.
-- Memory to memory nothing is hashed. The bare control and plain TCP have one connection without
+- Bare CPython is TCP with ChaCha20-Poly1305 records, and no libp2p: what the interpreter and its
+  libraries can do. Memory to memory nothing is hashed. It and plain TCP have one connection and no
   streams.
 - VmHWM is the kernel's peak of the node's process since its start; of other tools it is the sum
   over their processes.

@@ -96,9 +96,7 @@ class Suite:
 
     def dial(self) -> Job:
         """From an address to a connection."""
-        runs = {
-            name: partial(end.each, "connect", self.scale.dials) for name, end in self.ends("bare").items()
-        }
+        runs = {name: partial(end.each, "connect", self.scale.dials) for name, end in self.ends().items()}
         return Job("dial", runs, ("milliseconds",))
 
     def ping(self) -> Job:

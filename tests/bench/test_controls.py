@@ -82,11 +82,12 @@ def test_two_ends_move_octets_on_one_stream_and_on_eight(words, scripts_in_path)
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("words", [("ours",), ("plain",)], ids=" ".join)
+@pytest.mark.parametrize("words", [("ours",), ("bare",), ("plain",)], ids=" ".join)
 def test_two_ends_dial_and_ping(words, scripts_in_path):
     end = End(python_end(*words), 16 * MIB)
     assert 0 < end.each("connect", 3)["milliseconds"] < 5_000
-    assert 0 < end.each("ping", 5)["milliseconds"] < 5_000
+    if words != ("bare",):
+        assert 0 < end.each("ping", 5)["milliseconds"] < 5_000
 
 
 @pytest.mark.process
