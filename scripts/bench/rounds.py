@@ -6,6 +6,7 @@ It writes nothing down (``figures.py``).
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -55,6 +56,9 @@ def _run_once(name: str, run: Callable[[], Sample], outcome: Outcome) -> str:
         outcome.notes[name] = f"not installed: {exc}"
     except RunFailedError as exc:
         outcome.notes[name] = f"failed: {exc}"
+    except (OSError, subprocess.SubprocessError) as exc:
+        # Their texts hold folders of the machine.
+        outcome.notes[name] = f"failed: {type(exc).__name__}"
     else:
         outcome.samples[name].append(sample)
         return ", ".join(f"{metric} {value:.3g}" for metric, value in sample.items())

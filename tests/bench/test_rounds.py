@@ -1,5 +1,8 @@
 """Contenders take turns, and nobody is dropped without a word."""
 
+import subprocess
+
+import pytest
 from bench.figures import Stamp, figures_of, read_figures, write_figures
 from bench.rounds import run_rounds
 from bench.samples import Job, NotInstalledError, RunFailedError
@@ -49,6 +52,21 @@ def test_who_fails_in_a_later_round_keeps_what_it_had_and_the_reason():
     job = job_of({"scp": run})
     (figure,) = figures_of(job, run_rounds(job, 5, settle=int), STAMP)
     assert (figure.median, figure.repetitions, figure.note) == (3.0, 1, "failed: it broke")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [FileNotFoundError("/x"), subprocess.TimeoutExpired(["/x"], 1)],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_contender_that_breaks_does_not_end_the_run_and_no_folder_is_named(error):
+    def run():
+        raise error
+
+    job = job_of({"scp": run, "cp": lambda: {"seconds": 1.0}})
+    outcome = run_rounds(job, 1, settle=int)
+    assert outcome.notes == {"scp": f"failed: {type(error).__name__}"}
+    assert outcome.samples["cp"] == [{"seconds": 1.0}]
 
 
 def test_a_figure_has_median_spread_count_commit_and_date():

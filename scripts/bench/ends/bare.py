@@ -1,8 +1,8 @@
 """The control that shows what CPython can do: TCP and ChaCha20-Poly1305 in Noise-sized records, nothing else.
 
 Fixed keys, no protocol, one thread on each side: not a thing to use. Sixteen records, about a MiB, are
-sealed into one buffer and leave by one system call. Nothing is hashed, as in our transport. Its dial costs both
-sides what Noise XX does: a new key, three agreements, a signature and the check of one, a message each way.
+sealed into one buffer and leave by one system call. Nothing is hashed, as in our transport. Its dial costs
+both sides what Noise XX does: a new key, three agreements, a signature and the check of one.
 """
 
 from __future__ import annotations
