@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+
 from bench.figures import Stamp, figures_of, read_figures, write_figures
 from bench.rounds import run_rounds
 from bench.samples import Job, NotInstalledError, RunFailedError
