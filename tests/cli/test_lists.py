@@ -92,6 +92,17 @@ def test_tables_fit_eighty_columns(cli, node):
     assert "…gYhRmLJt " in cli("peers").out
 
 
+def test_the_link_of_a_disclosure_is_shown_where_there_is_one(cli, node):
+    plain = {"at": 1, "peer_id": PEER, "view": "grant", "fields": ["proof"], "rule": "r", "count": 1}
+    node.answers["ledger"] = {"entries": [plain, {**plain, "link": "for Ann"}]}
+    heading, without, through = cli("privacy", "ledger").out.splitlines()
+    assert heading.split()[4:6] == ["LINK", "FIELDS"]
+    assert without[heading.index("LINK")] == "-"
+    assert through[heading.index("LINK") :].startswith("for Ann  proof")
+    node.answers["ledger"] = {"entries": [plain]}
+    assert "LINK" not in cli("privacy", "ledger").out
+
+
 def test_what_was_asked_in_vain_is_a_list_of_its_own(cli, node):
     node.answers["ledger"] = {"refusals": []}
     assert cli("privacy", "ledger", "--refusals").out == "Nobody was refused anything.\n"

@@ -16,6 +16,7 @@ COLUMNS = [
     "audience",
     "view",
     "item",
+    "link",
     "fields",
     "rule",
     "octets",
@@ -29,8 +30,16 @@ async def ledger(tmp_path):
         yield Ledger(database)
 
 
-def record(peer="peer1", view="grant", item="cid1", fields=("proof", "until"), rule="link", network="net"):
-    return DisclosureRecord(network, f"peer:{peer}", peer, view, item, fields, rule)
+def record(
+    peer="peer1",
+    view="grant",
+    item="cid1",
+    fields=("proof", "until"),
+    rule="link",
+    network="net",
+    link="",
+):
+    return DisclosureRecord(network, f"peer:{peer}", peer, view, item, fields, rule, link)
 
 
 async def test_an_entry_has_the_columns_of_the_command_line(ledger):
@@ -44,6 +53,7 @@ async def test_an_entry_has_the_columns_of_the_command_line(ledger):
         "audience": "peer:peer1",
         "view": "grant",
         "item": "cid1",
+        "link": "",
         "fields": ["proof", "until"],
         "rule": "link",
         "octets": 0,
@@ -68,6 +78,7 @@ async def test_repeats_within_an_hour_are_one_row(ledger):
         record(fields=("proof",)),
         record(rule="other"),
         record(network="net2"),
+        record(link="ann"),
     ],
 )
 async def test_anything_that_differs_is_a_row_of_its_own(ledger, other):
@@ -104,6 +115,14 @@ async def test_entries_are_found_by_peer_item_and_time(ledger):
     assert len(await ledger.entries(item="cid2")) == 2
     assert len(await ledger.entries(since=2000)) == 1
     assert len(await ledger.entries(peer="peer2", item="cid1", since=2000)) == 0
+
+
+async def test_what_went_through_a_link_is_found_by_its_name(ledger):
+    await ledger.record([record(link="ann"), record(link="ben"), record()], now=1000)
+    assert [entry["link"] for entry in await ledger.entries()] == ["ann", "ben", ""]
+    (found,) = await ledger.entries(link="ben")
+    assert found["link"] == "ben"
+    assert await ledger.entries(link="ben", since=2000) == []
 
 
 async def test_a_row_that_began_before_and_went_on_after_is_found_by_time(ledger):

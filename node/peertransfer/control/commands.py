@@ -71,6 +71,13 @@ _GET_OPTIONS: Final = {
     "overwrite": _FLAG,
     "rename": _FLAG,
 }
+_LEDGER_FILTERS: Final = {
+    "peer": _TEXT,
+    "item": _TEXT,
+    "link": _TEXT,
+    "since": _NUMBER,
+    "refusals": _FLAG,
+}
 
 _ALL = (
     Command("status"),
@@ -92,7 +99,7 @@ _ALL = (
     Command("policy_show"),
     Command("policy_check", {"text": Kind.LONG_TEXT, "file": _TEXT}),
     Command("policy_reload"),
-    Command("ledger", {}, {"peer": _TEXT, "item": _TEXT, "since": _NUMBER, "refusals": _FLAG}),
+    Command("ledger", {}, _LEDGER_FILTERS),
     Command("network_create", {"name": _TEXT}, {"contact": _TEXT, "use_psk": _FLAG}),
     Command("network_list"),
     Command("network_show", {"network": _TEXT}),

@@ -250,11 +250,12 @@ class Node:
         self,
         peer: str | None = None,
         item: str | None = None,
+        link: str | None = None,
         since: int | None = None,
         refusals: bool | None = None,
     ) -> Answer:
         """Tell who learned what, or what was asked in vain."""
-        return await told(self._ledger, peer, item, since, refusals)
+        return await told(self._ledger, peer=peer, item=item, link=link, since=since, refusals=refusals)
 
     def _load_engine(self) -> Engine:
         path = self._home.policy_path

@@ -53,11 +53,17 @@ def ledger(
     home_path: Path,
     peer: str | None = None,
     item: str | None = None,
+    link: str | None = None,
     since: int | None = None,
     refusals: bool | None = None,
 ) -> Answer:
     """Tell who learned what, or what was asked in vain."""
-    return _with_database(home_path, lambda database: told(Ledger(database), peer, item, since, refusals))
+    return _with_database(
+        home_path,
+        lambda database: told(
+            Ledger(database), peer=peer, item=item, link=link, since=since, refusals=refusals
+        ),
+    )
 
 
 def policy_show(home_path: Path) -> Answer:

@@ -27,9 +27,9 @@ MAX_REFUSALS = 100_000
 _DAY_SECONDS = 86400
 _SKEW_SECONDS = 60
 """Tasks read the clock before they wait for their turn; a row may be that much younger than its repeat."""
-_COLUMNS = "at, peer_id, network_id, audience, view, item, fields, rule, octets, count"
+_COLUMNS = "at, peer_id, network_id, audience, view, item, link, fields, rule, octets, count"
 _SAME = """peer_id = ? AND view = ? AND item = ? AND fields = ? AND rule = ?
-  AND network_id = ? AND audience = ? AND at BETWEEN ? AND ?"""
+  AND network_id = ? AND audience = ? AND link = ? AND at BETWEEN ? AND ?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class LedgerEntry:
     view: str
     item: str
     """The manifest CID where there is one, else empty."""
+    link: str
+    """Local name of the link through which it went; empty where it went through none of ours."""
     fields: tuple[str, ...]
     rule: str
     octets: int
@@ -90,10 +92,16 @@ class Ledger:
         await self._database.run(lambda connection: change(connection, statement, values))
 
     async def entries(
-        self, *, peer: str | None = None, item: str | None = None, since: int | None = None
+        self,
+        *,
+        peer: str | None = None,
+        item: str | None = None,
+        link: str | None = None,
+        since: int | None = None,
     ) -> list[dict[str, object]]:
         """Return the rows that match all that is given, oldest first, by the names of ``CLI.md``."""
-        found = await self._database.read(lambda connection: _find(connection, peer, item, since))
+        where, values = _asked(peer, item, since, link)
+        found = await self._database.read(lambda connection: _find(connection, where, values))
         return [{**asdict(entry), "fields": list(entry.fields)} for entry in found]
 
     async def refusals(
@@ -117,7 +125,7 @@ def _book(connection: Connection, records: Sequence[DisclosureRecord], octets: i
     for record in records:
         key = (
             *(record.peer_id, record.view, record.item, pack(record.fields), record.rule),
-            *(record.network_id, record.audience),
+            *(record.network_id, record.audience, record.link),
         )
         counted = 0 if octets else 1  # octets go under a decision that was counted when it was booked
         again = change(
@@ -129,19 +137,20 @@ def _book(connection: Connection, records: Sequence[DisclosureRecord], octets: i
         if not again:
             connection.execute(
                 """INSERT INTO disclosures (peer_id, view, item, fields, rule, network_id, audience,
-                at, last_at, octets, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                link, at, last_at, octets, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
                 (*key, now, now, octets, counted),
             )
 
 
-def _find(connection: Connection, peer: str | None, item: str | None, since: int | None) -> list[LedgerEntry]:
-    where, values = _asked(peer, item, since)
+def _find(connection: Connection, where: str, values: Sequence[str | int]) -> list[LedgerEntry]:
     statement = f"SELECT {_COLUMNS} FROM disclosures WHERE {where} ORDER BY at, disclosure_id"  # noqa: S608 - constants
     return [_entry(row) for row in rows(connection, statement, values)]
 
 
-def _asked(peer: str | None, item: str | None, since: int | None) -> tuple[str, list[str | int]]:
-    asked = (("peer_id = ?", peer), ("item = ?", item), ("last_at >= ?", since))
+def _asked(
+    peer: str | None, item: str | None, since: int | None, link: str | None = None
+) -> tuple[str, list[str | int]]:
+    asked = (("peer_id = ?", peer), ("item = ?", item), ("last_at >= ?", since), ("link = ?", link))
     wanted = [(condition, value) for condition, value in asked if value is not None]
     where = " AND ".join(condition for condition, _ in wanted) or "TRUE"
     return where, [value for _, value in wanted]
@@ -160,7 +169,7 @@ def _refusal(row: Row) -> RefusalEntry:
 
 
 def _entry(row: Row) -> LedgerEntry:
-    at, peer_id, network_id, audience, view, item, fields, rule, octets, count = row
+    at, peer_id, network_id, audience, view, item, link, fields, rule, octets, count = row
     return LedgerEntry(
         at=number(at),
         peer_id=text(peer_id),
@@ -168,6 +177,7 @@ def _entry(row: Row) -> LedgerEntry:
         audience=text(audience),
         view=text(view),
         item=text(item),
+        link=text(link),
         fields=unpack(fields),
         rule=text(rule),
         octets=number(octets),

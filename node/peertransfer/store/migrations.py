@@ -176,5 +176,10 @@ ALTER TABLE transfers ADD COLUMN octets_total INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE transfers ADD COLUMN octets_done INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+ALTER TABLE disclosures ADD COLUMN link TEXT NOT NULL DEFAULT '';
+CREATE INDEX disclosures_by_link ON disclosures (link, at);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """Item ``n`` leads from ``user_version`` n to n + 1."""
