@@ -3,8 +3,6 @@
 import json
 import time
 
-import pytest
-
 from peertransfer.cli import get_commands
 
 PEER = "12D3KooWBhSYVzLCNLRyZ7QQs8w6jFJPyUBZ4DoqqwTHgYhRmLJt"
@@ -27,21 +25,6 @@ def test_network_show_tells_host_bootstrap_and_when_in_words(cli, node):
     assert "True" not in out
     assert "1795602132" not in out
     assert "bootstrap peers:\n  none\n" in out
-
-
-@pytest.mark.parametrize(
-    ("words", "hint"),
-    [
-        (("--peer", "nonsense"), "12D3Koo"),
-        (("--item", "nonsense"), ""),
-        (("--peer", PEER, "--item", "x"), ""),
-    ],
-)
-def test_a_ledger_filter_that_names_nothing_is_exit_2_and_asks_nobody(cli, node, words, hint):
-    outcome = cli("privacy", "ledger", *words)
-    assert outcome.code == 2
-    assert hint in outcome.err
-    assert node.calls == []
 
 
 def test_peers_are_listed_by_the_name_of_their_network(cli, node):
@@ -90,28 +73,6 @@ def test_tables_fit_eighty_columns(cli, node):
     assert "…gYhRmLJt  openings  …bbbbbbbb" in shown
     assert shown.endswith(" 7")
     assert "…gYhRmLJt " in cli("peers").out
-
-
-def test_the_link_of_a_disclosure_is_shown_where_there_is_one(cli, node):
-    plain = {"at": 1, "peer_id": PEER, "view": "grant", "fields": ["proof"], "rule": "r", "count": 1}
-    node.answers["ledger"] = {"entries": [plain, {**plain, "link": "for Ann"}]}
-    heading, without, through = cli("privacy", "ledger").out.splitlines()
-    assert heading.split()[4:6] == ["LINK", "FIELDS"]
-    assert without[heading.index("LINK")] == "-"
-    assert through[heading.index("LINK") :].startswith("for Ann  proof")
-    node.answers["ledger"] = {"entries": [plain]}
-    assert "LINK" not in cli("privacy", "ledger").out
-
-
-def test_what_was_asked_in_vain_is_a_list_of_its_own(cli, node):
-    node.answers["ledger"] = {"refusals": []}
-    assert cli("privacy", "ledger", "--refusals").out == "Nobody was refused anything.\n"
-    refusal = {"last_at": 1, "network_id": "open", "peer_id": PEER, "view": "grant", "item": "", "count": 3}
-    node.answers["ledger"] = {"refusals": [refusal]}
-    shown = cli("privacy", "ledger", "--refusals").out.splitlines()
-    assert shown[0].split() == ["LAST", "WHO", "VIEW", "ITEM", "N"]
-    assert shown[1].split()[-4:] == ["…gYhRmLJt", "grant", "-", "3"]
-    assert cli("--json", "privacy", "ledger", "--refusals").document == node.answers["ledger"]
 
 
 def test_transfers_say_how_much_there_is_and_do_not_guess(cli, node):

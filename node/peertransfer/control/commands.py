@@ -77,6 +77,9 @@ _LEDGER_FILTERS: Final = {
     "link": _TEXT,
     "since": _NUMBER,
     "refusals": _FLAG,
+    "limit": _NUMBER,
+    "newest": _FLAG,
+    "cursor": _TEXT,
 }
 
 _ALL = (
@@ -100,6 +103,7 @@ _ALL = (
     Command("policy_check", {"text": Kind.LONG_TEXT, "file": _TEXT}),
     Command("policy_reload"),
     Command("ledger", {}, _LEDGER_FILTERS),
+    Command("ledger_check", {}, {"head": _TEXT}),
     Command("network_create", {"name": _TEXT}, {"contact": _TEXT, "use_psk": _FLAG}),
     Command("network_list"),
     Command("network_show", {"network": _TEXT}),

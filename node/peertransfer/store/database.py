@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from peertransfer.store.migrations import Migration
+
 T = TypeVar("T")
 Connection: TypeAlias = apsw.Connection
 
@@ -46,7 +48,7 @@ class Database:
     """The node's records, on one writing and one reading thread."""
 
     def __init__(
-        self, path: Path, *, migrations: Sequence[str] | None = None, is_expected: bool = False
+        self, path: Path, *, migrations: Sequence[Migration] | None = None, is_expected: bool = False
     ) -> None:
         """Open ``path`` (blocking), making or migrating it where needed.
 
