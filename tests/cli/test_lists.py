@@ -45,6 +45,18 @@ def test_status_lists_hosts_with_whole_addresses(cli, node):
     assert "connections  0" in out
 
 
+def test_status_tells_that_nothing_is_disclosed_while_nothing_can_be_recorded(cli, node):
+    fine = {"state": "running", "ledger": {"recording": True}}
+    node.answers["status"] = fine
+    assert "ledger" not in cli("status").out
+    failure = {"recording": False, "since": 1_795_602_132, "reason": "The disk of x is full"}
+    node.answers["status"] = {**fine, "ledger": failure}
+    (line,) = [line for line in cli("status").out.splitlines() if line.startswith("ledger ")]
+    assert "can't be written, so nothing is disclosed, since 2026-11-25 " in line
+    assert line.endswith(". The disk of x is full. It goes on by itself once that is mended.")
+    assert cli("--json", "status").document["ledger"] == failure
+
+
 def test_tables_fit_eighty_columns(cli, node):
     long = "x" * 200
     rows = [

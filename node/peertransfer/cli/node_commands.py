@@ -122,7 +122,8 @@ def _not_recording(ledger: object) -> str:
     if not isinstance(ledger, dict) or ledger.get("recording", True):
         return ""
     since = moment_text(number(ledger, "since"))
-    return f"nothing is disclosed since {since}: {sentences(text(ledger, 'reason'), text(ledger, 'hint'))}"
+    why = sentences(text(ledger, "reason"), "it goes on by itself once that is mended")
+    return f"can't be written, so nothing is disclosed, since {since}. {why}"
 
 
 def _connected(host: Mapping[str, object]) -> str:

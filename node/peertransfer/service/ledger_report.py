@@ -86,12 +86,10 @@ def condition(ledger: Ledger) -> Answer:
     """Tell whether disclosures can be recorded, and so made: the ``ledger`` of ``status``."""
     if ledger.failure is None:
         return {"recording": True}
-    error = ledger.failure.error
     return {
         "recording": False,
         "since": ledger.failure.since,
-        "reason": error.message,
-        "hint": error.hint,
+        "reason": ledger.failure.error.message,
     }
 
 

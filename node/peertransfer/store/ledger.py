@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ROOM = 1 << 18
+"""Octets that must be free before a disk that was full is believed: more than any booking takes, because a
+single page may find a place where the next disclosure finds none."""
 MAX_OWED = 10_000
 """Records whose octets wait for room on the disk."""
 SEAL_BATCH = 2000
@@ -82,7 +85,8 @@ class Ledger:
             StoreError: it still can't be written.
         """
         if self.failure is not None or self._owed:
-            await self._write(ledger_rows.touch, now)
+            await self._write(lambda connection: ledger_rows.take_room(connection, ROOM), now)
+            await self._write(lambda connection: ledger_rows.take_room(connection, 0), now)
             await self._book([], now)
         await self._repeat(lambda connection: ledger_rows.seal_due(connection, now, at_most=SEAL_BATCH), now)
 

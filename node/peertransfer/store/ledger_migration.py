@@ -51,7 +51,8 @@ CREATE TABLE ledger_head (
   only_row     INTEGER PRIMARY KEY CHECK (only_row = 1),
   last_index   INTEGER NOT NULL,
   sealed_index INTEGER NOT NULL,
-  sealed_hash  BLOB NOT NULL
+  sealed_hash  BLOB NOT NULL,
+  room         BLOB NOT NULL -- zeros, written to see whether a full disk has room again
 ) STRICT;
 
 CREATE TABLE ledger_checkpoints (
@@ -107,5 +108,5 @@ def chain_the_ledger(connection: apsw.Connection) -> None:
         hashed = chain_hash(hashed, index, commitment)
         columns = (at, last_at, peer_id or None, network_id, audience, view, item or None, link or None)
         connection.execute(_NEW, (index, *columns, fields, rule, octets, count, salt, commitment, hashed))
-    connection.execute("INSERT INTO ledger_head VALUES (1, ?, ?, ?)", (index, index, hashed))
+    connection.execute("INSERT INTO ledger_head VALUES (1, ?, ?, ?, x'')", (index, index, hashed))
     connection.execute(_INDEXES)

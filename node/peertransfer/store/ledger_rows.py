@@ -73,9 +73,9 @@ def book(connection: Connection, bookings: Iterable[tuple[DisclosureRecord, int]
             _add(connection, record, size, counted, now)
 
 
-def touch(connection: Connection) -> None:
-    """Write something that changes nothing, to see whether anything can be written."""
-    connection.execute("UPDATE ledger_head SET last_index = last_index")
+def take_room(connection: Connection, size: int) -> None:
+    """Have so many octets of the disk, and no more: to see whether they are there, and to give them back."""
+    connection.execute("UPDATE ledger_head SET room = zeroblob(?)", (size,))
 
 
 def seal_due(connection: Connection, now: int, *, at_most: int) -> int:
