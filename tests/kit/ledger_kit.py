@@ -22,7 +22,7 @@ def record(
     return DisclosureRecord(network, audience, peer, view, item, fields, rule, link)
 
 
-async def entries_of(ledger, *, limit=2000, newest=False, **asked):
+async def entries_of(ledger, *, limit=1000, newest=False, **asked):
     """Return all entries that match, page by page, as ``privacy ledger`` gives them."""
     found, cursor = [], None
     while page := await ledger.page(LedgerFilter(**asked), limit=limit, newest=newest, cursor=cursor):

@@ -13,6 +13,7 @@ from ledger_kit import entries_of, record, tamper
 from peertransfer.store import ledger_check, ledger_migration, ledger_retention
 from peertransfer.store.database import Database
 from peertransfer.store.ledger import Ledger
+from peertransfer.store.ledger_chain import chain_hash
 from peertransfer.store.ledger_check import NotedHead
 from peertransfer.store.ledger_pages import LedgerFilter
 from peertransfer.store.ledger_retention import DAY_SECONDS, Retention
@@ -210,6 +211,21 @@ async def test_a_deleted_open_row_is_not_hidden_by_sealing(ledger, path):
     await ledger.seal(now=2)
     await ledger.record([record()], now=3)
     assert (await ledger.check()).first_broken == 2
+
+
+async def test_a_row_that_the_rest_was_chained_around_is_seen(ledger, path):
+    await fill(ledger, 9)
+    connection = apsw.Connection(str(path))
+    statement = "SELECT chain_index, commitment, chain_hash FROM disclosures WHERE chain_hash IS NOT NULL"
+    rows = list(connection.execute(f"{statement} ORDER BY chain_index"))
+    previous = rows[2][2]
+    connection.execute("UPDATE disclosures SET chain_hash = NULL WHERE chain_index = 4")
+    for index, commitment, _ in rows[4:]:
+        previous = chain_hash(previous, index, commitment)
+        connection.execute("UPDATE disclosures SET chain_hash = ? WHERE chain_index = ?", (previous, index))
+    connection.execute("UPDATE ledger_head SET sealed_hash = ?", (previous,))
+    connection.close()
+    assert (await ledger.check()).first_broken == 5
 
 
 async def test_a_chain_that_was_made_anew_holds_and_only_a_noted_head_shows_it(ledger, path):

@@ -69,7 +69,7 @@ class Config:
     ledger_days: int = 400
     """From 1 on."""
     ledger_entries: int = 2_000_000
-    """From 1 on; some 600 octets of disk each."""
+    """From 1 on; some 700 octets of disk each."""
 
     @property
     def retention(self) -> Retention:
