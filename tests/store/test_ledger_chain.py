@@ -10,6 +10,7 @@ import pytest
 import trio
 from ledger_kit import entries_of, record, tamper
 
+from peertransfer.store import ledger as ledger_module
 from peertransfer.store import ledger_check, ledger_migration, ledger_retention
 from peertransfer.store.database import Database
 from peertransfer.store.ledger import Ledger
@@ -39,6 +40,7 @@ async def fill(ledger, count, *, now=0):
     """Book one row in each of ``count`` hours, and leave the last one open."""
     for n in range(count):
         await ledger.record([record(peer=f"peer{n}")], now=now + n * HOUR)
+        await ledger.tend(now=now + n * HOUR)
 
 
 async def head_of(ledger):
@@ -99,20 +101,20 @@ async def test_equal_rows_have_different_commitments(ledger, path):
 async def test_a_row_is_sealed_once_nothing_can_be_added_to_it(ledger):
     await ledger.record([record()], now=1000)
     await ledger.record([record(peer="other")], now=1000 + HOUR - 1)
+    await ledger.tend(now=1000 + HOUR - 1)
     assert (await ledger.check()).opened == 2
-    await ledger.record([record(peer="third")], now=1000 + HOUR)
-    assert (await ledger.check()).opened == 2
+    await ledger.tend(now=1000 + HOUR)
+    assert (await ledger.check()).opened == 1
     await ledger.tend(now=1000 + 3 * HOUR)
     assert (await ledger.check()).opened == 0
 
 
-async def test_many_rows_of_one_hour_are_sealed_little_by_little(ledger):
-    await ledger.record([record(peer=f"peer{n}") for n in range(500)], now=0)
-    await ledger.record([record()], now=HOUR)
-    assert 0 < (await ledger.check()).sealed_index < 500
+async def test_all_rows_of_a_busy_hour_are_sealed_batch_by_batch(ledger, monkeypatch):
+    monkeypatch.setattr(ledger_module, "SEAL_BATCH", 7)
+    await ledger.record([record(peer=f"peer{n}") for n in range(100)], now=0)
     await ledger.tend(now=HOUR)
     found = await ledger.check()
-    assert (found.is_unbroken, found.sealed_index) == (True, 500)
+    assert (found.is_unbroken, found.sealed_index) == (True, 100)
 
 
 async def test_a_row_that_was_sealed_early_is_never_added_to(ledger):

@@ -133,7 +133,9 @@ class Database:
         done: list[tuple[Job[Connection], outcome.Outcome[object]]] = []
         deadline = time.monotonic() + MAX_GROUP_SECONDS
         for job in jobs:
-            result = outcome.capture(_in_savepoint, connection, job.work)
+            # Alone it needs no savepoint; each statement lets another thread of this program have its turn.
+            carry_out = _in_savepoint if len(jobs) > 1 else _alone
+            result = outcome.capture(carry_out, connection, job.work)
             if not connection.in_transaction:  # SQLite gave the whole transaction up (disk full, I/O error)
                 return [*((each, result) for each, _ in done), (job, result)]
             done.append((job, result))
@@ -180,6 +182,13 @@ def examine_database(path: Path) -> None:
         raise _ours(exc, path) from exc
     except OSError as exc:
         raise _unreadable(exc, path) from exc
+
+
+def _alone(connection: Connection, work: Callable[[Connection], T]) -> T:
+    result = outcome.capture(work, connection)
+    if isinstance(result, outcome.Error) and connection.in_transaction:
+        connection.execute("ROLLBACK")
+    return result.unwrap()
 
 
 def _in_savepoint(connection: Connection, work: Callable[[Connection], T]) -> T:

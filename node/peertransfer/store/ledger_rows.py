@@ -30,15 +30,12 @@ GRAIN_SECONDS = 3600
 """Repeats of the same disclosure within an hour are one row, so that a DHT server's year fits a disk."""
 SKEW_SECONDS = 60
 """Tasks read the clock before they wait for their turn; a row may be that much younger than its repeat."""
-SEAL_COUNT = 64
-"""Rows sealed on the way with one booking, so that it does not wait for a busy hour's rows."""
-
 CONTENT = (
     "chain_index, at, last_at, peer_id, network_id, audience, view, item, link, fields, rule, octets, count"
 )
 """The columns of an entry, in the order of ``LedgerEntry``."""
-_INSERT = f"""INSERT INTO disclosures ({CONTENT}, salt, commitment, chain_hash)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608 - a constant
+_INSERT = f"""INSERT INTO disclosures ({CONTENT}, salt, commitment)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608 - a constant
 _OPEN = f"""SELECT {CONTENT}, salt, commitment FROM disclosures
     WHERE chain_hash IS NULL AND peer_id IS ? AND view = ? AND item IS ? AND link IS ? AND fields = ?
     AND rule = ? AND network_id = ? AND audience = ? AND at BETWEEN ? AND ?
@@ -65,7 +62,6 @@ def head(connection: Connection) -> Head:
 
 def book(connection: Connection, bookings: Iterable[tuple[DisclosureRecord, int]], now: int) -> None:
     """Write what leaves, or left: each record with the octets that it adds (0: a decision)."""
-    seal_due(connection, now, at_most=SEAL_COUNT)
     for record, size in bookings:
         # Octets go under a decision that was counted when it was booked.
         counted = 0 if size else 1
@@ -113,14 +109,6 @@ def seal(connection: Connection, count: int) -> int:
     connection.executemany("UPDATE disclosures SET chain_hash = ? WHERE chain_index = ?", sealed)
     connection.execute("UPDATE ledger_head SET sealed_index = ?, sealed_hash = ?", (index, previous))
     return len(sealed)
-
-
-def insert(connection: Connection, entry: LedgerEntry, chained: bytes | None = None) -> bytes:
-    """Write a row with a salt of its own, and return its commitment; without ``chained`` it is open."""
-    salt = secrets.token_bytes(SALT_SIZE)
-    commitment = commitment_of(salt, entry)
-    connection.execute(_INSERT, (*columns_of(entry), salt, commitment, chained))
-    return commitment
 
 
 def entry_of(found: Sequence[Value]) -> LedgerEntry:
@@ -183,8 +171,10 @@ def _grow(connection: Connection, record: DisclosureRecord, size: int, counted: 
 
 
 def _add(connection: Connection, record: DisclosureRecord, size: int, counted: int, now: int) -> None:
+    next_index = row(connection, "UPDATE ledger_head SET last_index = last_index + 1 RETURNING last_index")
+    assert next_index is not None
     entry = LedgerEntry(
-        index=head(connection).last_index + 1,
+        index=number(next_index[0]),
         at=now,
         last_at=now,
         peer_id=record.peer_id,
@@ -198,5 +188,5 @@ def _add(connection: Connection, record: DisclosureRecord, size: int, counted: i
         octets=size,
         count=counted,
     )
-    insert(connection, entry)
-    connection.execute("UPDATE ledger_head SET last_index = ?", (entry.index,))
+    salt = secrets.token_bytes(SALT_SIZE)
+    connection.execute(_INSERT, (*columns_of(entry), salt, commitment_of(salt, entry)))
