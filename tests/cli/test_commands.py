@@ -210,7 +210,6 @@ def test_an_empty_catalogue_and_a_denied_one_look_the_same_and_exit_0(cli, node)
         (("peers",), ("peers", {})),
         (("policy", "show"), ("policy_show", {})),
         (("policy", "reload"), ("policy_reload", {})),
-        (("privacy", "ledger", "--peer", PEER), ("ledger", {"peer": PEER})),
         (("privacy", "ledger", "--refusals"), ("ledger", {"refusals": True})),
         (("network", "create", "clinic"), ("network_create", {"name": "clinic", "use_psk": True})),
         (("network", "create", "n", "--no-psk"), ("network_create", {"name": "n", "use_psk": False})),

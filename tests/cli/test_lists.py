@@ -3,8 +3,6 @@
 import json
 import time
 
-import pytest
-
 from peertransfer.cli import get_commands
 
 PEER = "12D3KooWBhSYVzLCNLRyZ7QQs8w6jFJPyUBZ4DoqqwTHgYhRmLJt"
@@ -29,21 +27,6 @@ def test_network_show_tells_host_bootstrap_and_when_in_words(cli, node):
     assert "bootstrap peers:\n  none\n" in out
 
 
-@pytest.mark.parametrize(
-    ("words", "hint"),
-    [
-        (("--peer", "nonsense"), "12D3Koo"),
-        (("--item", "nonsense"), ""),
-        (("--peer", PEER, "--item", "x"), ""),
-    ],
-)
-def test_a_ledger_filter_that_names_nothing_is_exit_2_and_asks_nobody(cli, node, words, hint):
-    outcome = cli("privacy", "ledger", *words)
-    assert outcome.code == 2
-    assert hint in outcome.err
-    assert node.calls == []
-
-
 def test_peers_are_listed_by_the_name_of_their_network(cli, node):
     node.answers["peers"] = {"peers": [{"peer_id": PEER, "network_id": "x" * 50, "network": "clinic"}]}
     assert "…gYhRmLJt  clinic" in cli("peers").out
@@ -60,6 +43,18 @@ def test_status_lists_hosts_with_whole_addresses(cli, node):
     out = cli("status").out
     assert addr in out
     assert "connections  0" in out
+
+
+def test_status_tells_that_nothing_is_disclosed_while_nothing_can_be_recorded(cli, node):
+    fine = {"state": "running", "ledger": {"recording": True}}
+    node.answers["status"] = fine
+    assert "ledger" not in cli("status").out
+    failure = {"recording": False, "since": 1_795_602_132, "reason": "The disk of x is full"}
+    node.answers["status"] = {**fine, "ledger": failure}
+    (line,) = [line for line in cli("status").out.splitlines() if line.startswith("ledger ")]
+    assert "can't be written, so nothing is disclosed, since 2026-11-25 " in line
+    assert line.endswith(". The disk of x is full. It goes on by itself once that is mended.")
+    assert cli("--json", "status").document["ledger"] == failure
 
 
 def test_tables_fit_eighty_columns(cli, node):
@@ -90,17 +85,6 @@ def test_tables_fit_eighty_columns(cli, node):
     assert "…gYhRmLJt  openings  …bbbbbbbb" in shown
     assert shown.endswith(" 7")
     assert "…gYhRmLJt " in cli("peers").out
-
-
-def test_what_was_asked_in_vain_is_a_list_of_its_own(cli, node):
-    node.answers["ledger"] = {"refusals": []}
-    assert cli("privacy", "ledger", "--refusals").out == "Nobody was refused anything.\n"
-    refusal = {"last_at": 1, "network_id": "open", "peer_id": PEER, "view": "grant", "item": "", "count": 3}
-    node.answers["ledger"] = {"refusals": [refusal]}
-    shown = cli("privacy", "ledger", "--refusals").out.splitlines()
-    assert shown[0].split() == ["LAST", "WHO", "VIEW", "ITEM", "N"]
-    assert shown[1].split()[-4:] == ["…gYhRmLJt", "grant", "-", "3"]
-    assert cli("--json", "privacy", "ledger", "--refusals").document == node.answers["ledger"]
 
 
 def test_transfers_say_how_much_there_is_and_do_not_guess(cli, node):

@@ -86,6 +86,24 @@ def test_what_is_sealed_for_the_dht_names_no_peer():
     assert engine.lookup("net1", key=b"k").record.item == ""
 
 
+def test_a_record_names_the_link_under_which_an_item_is_asked_for():
+    asker, item = kit.asker(LinkHolders("ann")), kit.item(link="ann")
+    entries = [kit.entry(0)]
+    decisions = [
+        ALL.grant(asker, item, proof=b"p", until=9, now=1),
+        ALL.manifest(asker, item, octets=b"m", now=1),
+        ALL.openings(asker, item, entries, share=None, openings=[kit.open_entry(0)], hide=kit.hide, now=1),
+        ALL.content(asker, item, entries, now=1),
+        kit.engine('to = ["dht-servers"]\nshow.provide = ["*"]').provide(
+            "net1", item, locator=b"l", addrs=(b"a",), now=1
+        ),
+    ]
+    assert [one.record.link for one in decisions] == ["ann"] * len(decisions)
+    assert ALL.grant(asker, kit.item(), proof=b"p", until=9, now=1).record.link == ""
+    getter = kit.engine('to = ["anyone"]\nshow.want = ["*"]')
+    assert getter.want(asker, item_cid=kit.CID, locator=b"l", proof=b"p").record.link == ""
+
+
 def test_each_field_is_shown_by_itself():
     addresses = kit.engine('to = ["anyone"]\nshow.addresses = ["observed_addr"]').addresses(
         kit.asker(), listen_addrs=(b"a",), observed_addr=b"o", closer_peers=(RECORD,)

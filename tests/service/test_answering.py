@@ -4,6 +4,7 @@ import answering_kit as kit
 import pytest
 import trio
 import trio.testing
+from ledger_kit import told_entries
 
 from peertransfer.errors import (
     ChangedError,
@@ -14,6 +15,7 @@ from peertransfer.errors import (
 from peertransfer.policy.preset import CLOSED
 from peertransfer.service import answering
 from peertransfer.service.asking import Wanted
+from peertransfer.store.ledger_pages import LedgerFilter
 from peertransfer.wire import messages as m
 from peertransfer.wire.codes import RefusalCode
 
@@ -45,13 +47,15 @@ async def test_each_frame_has_its_row_and_each_row_its_frame(tmp_path, name):
             for request in CONVERSATIONS[name](one.places["big"]):
                 await kit.take(asking, request)
         await one.until_over()
-        rows = await one.provider.ledger.entries()
+        rows = await told_entries(one.provider.ledger)
         assert {row["view"] for row in rows} == set(kit.views_answered(one.wire))
         assert {row["item"] for row in rows if row["view"] != "protocols"} == {one.cid}
+        under_link = [row for row in rows if row["view"] not in {"protocols", "catalogue"}]
+        assert {row["link"] for row in under_link} <= {"alice"}
         assert {row["peer_id"] for row in rows} == {kit.GETTER}
         assert sum(row["octets"] for row in rows) == kit.leaf_octets_answered(one.wire)
         assert all(row["count"] == 1 for row in rows)
-        asked = [row for row in await one.getter.ledger.entries() if row["view"] != "protocols"]
+        asked = [row for row in await told_entries(one.getter.ledger) if row["view"] != "protocols"]
         assert [(row["view"], row["item"], row["peer_id"]) for row in asked] == [
             ("want", one.cid, kit.PROVIDER)
         ]
@@ -63,7 +67,7 @@ async def test_a_row_is_on_the_disk_before_its_frame_goes(tmp_path, monkeypatch)
         late = []
 
         async def check(frame):
-            views = {row["view"] for row in await one.provider.ledger.entries()}
+            views = {row["view"] for row in await told_entries(one.provider.ledger)}
             before = len(one.wire.answered())
             await send(frame)
             late.extend(view for view in kit.views_answered(one.wire)[before:] if view not in views)
@@ -102,7 +106,7 @@ async def test_a_catalogue_is_booked_share_by_share(tmp_path):
             one.cid: ["link", "size", "title"],
             other: ["link", "title"],
         }
-        assert len(await one.provider.ledger.entries(item=other)) == 1
+        assert len(await told_entries(one.provider.ledger, item=other)) == 1
 
 
 # --- refusals of the want ------------------------------------------------------------------------
@@ -152,10 +156,10 @@ async def test_a_want_is_refused_in_the_same_octets_at_the_next_tick(tmp_path, r
         assert trio.current_time() >= tick * (int(started / tick) + 1)
         await one.until_over()
         assert {row["view"] for row in await one.provider.rows()} == {"refusal"}
-        (kept,) = await one.provider.ledger.refusals()
+        (kept,) = await one.provider.ledger.refusals(LedgerFilter())
         item = "" if reason in ("unknown", "withdrawn") else one.cid
-        assert (kept["peer_id"], kept["view"], kept["item"]) == (kit.GETTER, "grant", item)
-        assert kept["count"] == 1
+        assert (kept.peer_id, kept.view, kept.item) == (kit.GETTER, "grant", item)
+        assert kept.count == 1
 
 
 # --- what the policy keeps -----------------------------------------------------------------------
@@ -169,8 +173,8 @@ async def test_names_without_content_are_granted_and_their_octets_refused(tmp_pa
                 assert await kit.outcome(asking, request) == (0, RefusedError)
         await one.until_over()
         assert "content" not in {row["view"] for row in await one.provider.rows()}
-        (kept,) = await one.provider.ledger.refusals()
-        assert (kept["view"], kept["item"], kept["count"]) == ("content", one.cid, 3)
+        (kept,) = await one.provider.ledger.refusals(LedgerFilter())
+        assert (kept.view, kept.item, kept.count) == ("content", one.cid, 3)
 
 
 @pytest.mark.parametrize("ask", [lambda entry, place: kit.blocks_of(entry, 1, place), kit.nodes_of])

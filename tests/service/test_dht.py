@@ -8,6 +8,7 @@ import pytest
 import trio
 from dht_kit import KAD, NETWORK, locator, run_dht, run_dhts, run_liar, run_victim, until
 from kad_kit import addr, peer_id, public_addr, sealed
+from ledger_kit import told_entries
 
 from peertransfer.content.locator import locator_multihash
 from peertransfer.disclosure.audience import DhtServers
@@ -18,6 +19,7 @@ from peertransfer.policy.facts import ItemFacts
 from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.preset import CLOSED
 from peertransfer.service import dht_serving
+from peertransfer.store.ledger_pages import LedgerFilter
 from peertransfer.wire.kad_codec import answer_reader, decode_kad, encode_get_providers
 
 pytestmark = pytest.mark.swarm
@@ -151,7 +153,7 @@ async def octets_answered(provider, asker):
 async def provider_rows(node, peer):
     return [
         (row["item"], row["fields"], row["rule"], row["audience"], row["count"])
-        for row in await node.ledger.entries(peer=peer.host.peer_id)
+        for row in await told_entries(node.ledger, peer=peer.host.peer_id)
         if row["view"] == "provide"
     ]
 
@@ -192,8 +194,8 @@ async def test_a_denied_peer_gets_the_octets_of_a_share_that_is_not_there(tmp_pa
         provider.withdraw(1)
         assert denied == await octets_answered(provider, asker) != told
         assert [row[-1] for row in await provider_rows(provider, asker)] == [1]
-        refused = await provider.ledger.refusals(peer=asker.host.peer_id)
-        assert "provide" not in {row["view"] for row in refused}
+        refused = await provider.ledger.refusals(LedgerFilter(peer=asker.host.peer_id))
+        assert "provide" not in {row.view for row in refused}
 
 
 @pytest.mark.parametrize("others", [3, 20])

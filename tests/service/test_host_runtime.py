@@ -3,6 +3,7 @@
 import pytest
 from answering_kit import GETTER
 from dht_kit import NETWORK, run_dht
+from ledger_kit import told_entries
 
 from peertransfer.membership.network import EXCHANGE_PROTOCOL
 from peertransfer.policy.preset import CLOSED
@@ -20,7 +21,7 @@ async def identified(tmp_path, policy):
         frame = await node.host.identify_answer(GETTER, None)
         reader = FrameReader()
         reader.receive_data(frame.head)
-        rows = await runtime.door._ledger.entries()
+        rows = await told_entries(runtime.door._ledger)
         return identify_pb2.Identify.FromString(reader.next_frame()), {
             row["view"]: row["fields"] for row in rows
         }

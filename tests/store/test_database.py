@@ -110,6 +110,17 @@ async def test_a_failing_job_takes_nothing_of_the_others_with_it(database):
     assert sorted(await database.read(things)) == sorted(str(name) for name in range(30) if name % 3)
 
 
+async def test_a_job_that_fails_alone_leaves_nothing(database):
+    def fail(connection):
+        connection.execute("INSERT INTO things VALUES ('lost')")
+        raise NotFoundError("nothing here")
+
+    with pytest.raises(NotFoundError):
+        await database.run(fail)
+    await database.run(add("kept"))
+    assert await database.read(things) == ["kept"]
+
+
 async def test_jobs_that_wait_share_a_commit(database):
     commits = []
     database._writer_connection.set_commit_hook(lambda: bool(commits.append(1)))

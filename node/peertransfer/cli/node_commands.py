@@ -12,8 +12,9 @@ import click
 from peertransfer.cli import asking
 from peertransfer.cli.frame import Command, Settings, accept_privacy_option
 from peertransfer.cli.output import number, records, say, short, show_document, text, texts
-from peertransfer.cli.spans import count_text, size_text, span_text
+from peertransfer.cli.spans import count_text, moment_text, size_text, span_text
 from peertransfer.cli.tables import show_facts, show_table
+from peertransfer.control.faults import sentences
 from peertransfer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def status(settings: Settings) -> None:
             ("connections", text(answer, "connections")),
             ("shares", text(answer, "shares")),
             ("transfers", text(answer, "transfers")),
+            ("ledger", _not_recording(answer.get("ledger"))),
             ("content", f"{sent} sent, {received} received since start"),
         ]
     )
@@ -114,6 +116,14 @@ def status(settings: Settings) -> None:
         say(f"network {name}{_connected(host)}")
         for addr in texts(host, "listen_addrs") or ["listens nowhere"]:
             say(f"  {addr}")
+
+
+def _not_recording(ledger: object) -> str:
+    if not isinstance(ledger, dict) or ledger.get("recording", True):
+        return ""
+    since = moment_text(number(ledger, "since"))
+    why = sentences(text(ledger, "reason"), "it goes on by itself once that is mended")
+    return f"can't be written, so nothing is disclosed, since {since}. {why}"
 
 
 def _connected(host: Mapping[str, object]) -> str:

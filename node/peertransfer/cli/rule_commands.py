@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
-
 import click
 
-from peertransfer.cli import asking
+from peertransfer.cli import asking, ledger_command
 from peertransfer.cli.frame import ANY_PATH, Group, Settings
-from peertransfer.cli.output import number, records, say, short, show_document, text
-from peertransfer.cli.spans import moment_text, parse_moment
-from peertransfer.cli.tables import show_facts, show_table
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from peertransfer.cli.output import number, records, say, show_document, text
+from peertransfer.cli.spans import moment_text
+from peertransfer.cli.tables import show_facts
 
 
 @click.group(cls=Group)
@@ -110,72 +104,7 @@ def privacy_consent(settings: Settings) -> None:
     )
 
 
-@privacy.command("ledger")
-@click.option("--peer", metavar="PEER", help="Only what this peer learned.")
-@click.option("--item", metavar="CID", help="Only what was learned about this share.")
-@click.option("--since", metavar="WHEN", help="Only from then on: 12h, 7d, or a date.")
-@click.option("--refusals", is_flag=True, help="What was asked in vain, day by day, instead.")
-@click.pass_obj
-def privacy_ledger(
-    settings: Settings, peer: str | None, item: str | None, since: str | None, refusals: bool
-) -> None:
-    """Show who learned what, when, and by which rule."""
-    from peertransfer.control import inputs
-
-    peer = inputs.check_peer(peer) if peer else None
-    item = inputs.check_cid(item) if item else None
-    moment = parse_moment(since, int(time.time())) if since else None
-    answer = asking.answer(settings, "ledger", peer=peer, item=item, since=moment, refusals=refusals or None)
-    if settings.as_json:
-        show_document(answer)
-    elif refusals:
-        _show_refusals(records(answer, "refusals"))
-    else:
-        _show_entries(records(answer, "entries"))
-
-
-def _show_entries(found: Sequence[Mapping[str, object]]) -> None:
-    if not found:
-        say("Nobody has learned anything.")
-        return
-    show_table(
-        ("AT", "WHO", "VIEW", "ITEM", "FIELDS", "RULE", "N"),
-        [_row(one) for one in found],
-        right=("N",),
-        loose=("FIELDS", "RULE"),
-    )
-
-
-def _show_refusals(found: Sequence[Mapping[str, object]]) -> None:
-    if not found:
-        say("Nobody was refused anything.")
-        return
-    show_table(
-        ("LAST", "WHO", "VIEW", "ITEM", "N"),
-        [
-            (
-                moment_text(number(one, "last_at"))[5:],
-                short(one.get("peer_id")),
-                text(one, "view"),
-                short(one.get("item")) or "-",
-                text(one, "count"),
-            )
-            for one in found
-        ],
-        right=("N",),
-    )
-
-
-def _row(entry: Mapping[str, object]) -> tuple[str, ...]:
-    return (
-        moment_text(number(entry, "at"))[5:],
-        short(entry.get("peer_id") or entry.get("audience")),
-        text(entry, "view"),
-        short(entry.get("item")) or "-",
-        _words(entry.get("fields")),
-        text(entry, "rule"),
-        text(entry, "count"),
-    )
+privacy.add_command(ledger_command.privacy_ledger)
 
 
 def _words(value: object) -> str:

@@ -71,6 +71,16 @@ _GET_OPTIONS: Final = {
     "overwrite": _FLAG,
     "rename": _FLAG,
 }
+_LEDGER_FILTERS: Final = {
+    "peer": _TEXT,
+    "item": _TEXT,
+    "link": _TEXT,
+    "since": _NUMBER,
+    "refusals": _FLAG,
+    "limit": _NUMBER,
+    "newest": _FLAG,
+    "cursor": _TEXT,
+}
 
 _ALL = (
     Command("status"),
@@ -92,7 +102,8 @@ _ALL = (
     Command("policy_show"),
     Command("policy_check", {"text": Kind.LONG_TEXT, "file": _TEXT}),
     Command("policy_reload"),
-    Command("ledger", {}, {"peer": _TEXT, "item": _TEXT, "since": _NUMBER, "refusals": _FLAG}),
+    Command("ledger", {}, _LEDGER_FILTERS),
+    Command("ledger_check", {}, {"head": _TEXT}),
     Command("network_create", {"name": _TEXT}, {"contact": _TEXT, "use_psk": _FLAG}),
     Command("network_list"),
     Command("network_show", {"network": _TEXT}),

@@ -18,6 +18,7 @@ COMMANDS: Final = frozenset(
         "doctor",
         "identities",
         "ledger",
+        "ledger_check",
         "link_list",
         "ls",
         "network_export_psk",

@@ -32,6 +32,8 @@ class DisclosureRecord:
     """The fields shown, sorted."""
     rule: str
     """Names of the rules that showed them, sorted and joined by ``,``."""
+    link: str = ""
+    """Local name of the link of ours under which the item was asked for or provided, else empty."""
 
 
 @final

@@ -55,6 +55,8 @@ V = TypeVar("V", bound=View)
 A = TypeVar("A", bound=Audience)
 T = TypeVar("T")
 
+_NO_ITEM = ItemFacts("")
+
 
 class Engine:
     """The decisions of one policy; a new policy is a new engine."""
@@ -120,7 +122,7 @@ class Engine:
         if "locator" not in verdict or "addrs" not in verdict or item.is_expired(now):
             return _denied("provide", verdict, item.manifest_cid)
         view = ProvideView(locator, addrs)
-        return _sealed_for_dht(view, network_id, verdict, item.manifest_cid)
+        return _sealed_for_dht(view, network_id, verdict, item)
 
     def provide_to(
         self, asker: Asker, item: ItemFacts, *, locator: bytes, addrs: tuple[bytes, ...], now: int
@@ -134,7 +136,7 @@ class Engine:
         if "locator" not in verdict or "addrs" not in verdict or item.is_expired(now):
             return _denied("provide", verdict, item.manifest_cid)
         view = ProvideView(locator, addrs)
-        return _sealed_for_peer(view, asker, verdict, _filled(view), item.manifest_cid)
+        return _sealed_for_peer(view, asker, verdict, _filled(view), item)
 
     def provider_records(
         self, asker: Asker, *, provider_records: tuple[PeerRecord, ...]
@@ -170,11 +172,12 @@ class Engine:
         self, asker: Asker, *, item_cid: str, locator: bytes, proof: bytes
     ) -> Decision[WantView, OnePeer]:
         """Decide whether a provider (the ``asker``) is asked for an item, and what it may be told after."""
-        verdict = self._on_peer("want", asker, ItemFacts(item_cid))
+        item = ItemFacts(item_cid)  # the link is the provider's: it has no name here
+        verdict = self._on_peer("want", asker, item)
         if "locator" not in verdict or "proof" not in verdict:
             return _denied("want", verdict, item_cid)
         view = WantView(locator, proof, requests="requests" in verdict, delivered="delivered" in verdict)
-        return _sealed_for_peer(view, asker, verdict, _filled(view), item_cid)
+        return _sealed_for_peer(view, asker, verdict, _filled(view), item)
 
     def want_catalogue(self, asker: Asker) -> Decision[WantView, OnePeer]:
         """Decide whether a provider (the ``asker``) is asked what it lists; no item is named by that."""
@@ -203,11 +206,9 @@ class Engine:
             if shown:
                 rules = verdict.showing(shown)
                 listed.append(chosen)
-                records.append(
-                    _record("catalogue", asker.network_id, audience, facts.manifest_cid, shown, rules)
-                )
+                records.append(_record("catalogue", asker.network_id, audience, facts, shown, rules))
         if not records:
-            records = [_record("catalogue", asker.network_id, audience, "", (), ())]
+            records = [_record("catalogue", asker.network_id, audience, _NO_ITEM, (), ())]
         return seal(CatalogueView(tuple(listed)), audience, *records)
 
     def manifest(
@@ -217,7 +218,7 @@ class Engine:
         verdict = self._on_peer("manifest", asker, item)
         if "octets" not in verdict or item.is_expired(now):
             return _denied("manifest", verdict, item.manifest_cid)
-        return _sealed_for_peer(ManifestView(octets), asker, verdict, ("octets",), item.manifest_cid)
+        return _sealed_for_peer(ManifestView(octets), asker, verdict, ("octets",), item)
 
     def openings(
         self,
@@ -257,9 +258,7 @@ class Engine:
             for facts, opening in zip(entries, openings, strict=True)
         )
         audience = OnePeer(asker.peer_id)
-        record = _record(
-            "openings", asker.network_id, audience, item.manifest_cid, masking.fields, masking.rules
-        )
+        record = _record("openings", asker.network_id, audience, item, masking.fields, masking.rules)
         return seal(OpeningsView(own, pages), audience, record)
 
     def content(
@@ -287,7 +286,7 @@ class Engine:
         if not rules or item.is_expired(now):
             return _denied("content", octets.common, item.manifest_cid)
         audience = OnePeer(asker.peer_id)
-        record = _record("content", asker.network_id, audience, item.manifest_cid, ("octets",), rules)
+        record = _record("content", asker.network_id, audience, item, ("octets",), rules)
         return seal(ContentView(covered), audience, record)
 
     def grant(
@@ -299,7 +298,7 @@ class Engine:
             return _denied("grant", verdict, item.manifest_cid)
         # Without end and hidden are the same octets: nothing is said then.
         view = GrantView(proof, until or None if "until" in verdict else None)
-        return _sealed_for_peer(view, asker, verdict, _filled(view), item.manifest_cid)
+        return _sealed_for_peer(view, asker, verdict, _filled(view), item)
 
     def refusal(self, asker: Asker, *, code: int, request_id: int) -> Decision[RefusalView, OnePeer]:
         """Decide whether a peer gets a no in words; if not, the stream just ends."""
@@ -363,7 +362,7 @@ def _denied(view: str, verdict: Verdict, item: str = "") -> Denied:
 
 
 def _sealed_for_peer(
-    view: V, asker: Asker, verdict: Verdict, shown: Iterable[str], item: str = ""
+    view: V, asker: Asker, verdict: Verdict, shown: Iterable[str], item: ItemFacts = _NO_ITEM
 ) -> Disclosed[V, OnePeer]:
     audience = OnePeer(asker.peer_id)
     shown = tuple(shown)
@@ -371,7 +370,9 @@ def _sealed_for_peer(
     return seal(view, audience, record)
 
 
-def _sealed_for_dht(view: V, network_id: str, verdict: Verdict, item: str = "") -> Disclosed[V, DhtServers]:
+def _sealed_for_dht(
+    view: V, network_id: str, verdict: Verdict, item: ItemFacts = _NO_ITEM
+) -> Disclosed[V, DhtServers]:
     audience = DhtServers(network_id)
     shown = _filled(view)
     record = _record(view.name, network_id, audience, item, shown, verdict.showing(shown))
@@ -382,11 +383,18 @@ def _record(
     view: str,
     network_id: str,
     audience: Audience,
-    item: str,
+    item: ItemFacts,
     shown: Iterable[str],
     rules: Iterable[str],
 ) -> DisclosureRecord:
     peer_id = audience.peer_id if isinstance(audience, OnePeer) else ""
     return DisclosureRecord(
-        network_id, str(audience), peer_id, view, item, tuple(sorted(shown)), ",".join(sorted(rules))
+        network_id=network_id,
+        audience=str(audience),
+        peer_id=peer_id,
+        view=view,
+        item=item.manifest_cid,
+        fields=tuple(sorted(shown)),
+        rule=",".join(sorted(rules)),
+        link=item.link_id,
     )

@@ -12,11 +12,14 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from peertransfer.errors import ConfigError
+from peertransfer.store.ledger_retention import DAY_SECONDS, Retention
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CONFIG_SIZE = 1 << 20
+AT_LEAST_ONE = ("ledger_days", "ledger_entries")
+"""Numbers that can't be 0: a ledger that keeps nothing would be none."""
 
 DEFAULT_CONFIG = """\
 # How this node runs. Who may see what is in policy.toml.
@@ -39,6 +42,10 @@ open_always = false
 
 # Records and streams of connections: "own", or "library" for those of py-libp2p, slower, to place a fault.
 transport = "own"
+
+# Of the ledger (who learned what), entries older than this, or beyond this many, are dropped.
+ledger_days = 400
+ledger_entries = 2000000
 """
 TRANSPORTS = ("own", "library")
 
@@ -59,6 +66,15 @@ class Config:
     open_always: bool = False
     transport: str = "own"
     """One of ``TRANSPORTS``."""
+    ledger_days: int = 400
+    """From 1 on."""
+    ledger_entries: int = 2_000_000
+    """From 1 on; some 700 octets of disk each."""
+
+    @property
+    def retention(self) -> Retention:
+        """How much of the ledger is kept."""
+        return Retention(self.ledger_days * DAY_SECONDS, self.ledger_entries)
 
 
 def load_config(path: Path) -> Config:
@@ -118,9 +134,11 @@ def parse_config(octets: bytes, file: str) -> Config:
 def _checked(key: str, value: object, default: object, file: str, line: int) -> object:
     if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(one, str) for one in value):
         return tuple(value)
-    if type(value) is type(default) and not (isinstance(value, int) and value < 0):
+    least = 1 if key in AT_LEAST_ONE else 0
+    if type(value) is type(default) and not (isinstance(value, int) and value < least):
         return value
     wanted = "a list of texts" if isinstance(default, tuple) else type(default).__name__
+    wanted += " from 1 on" if least else ""
     raise ConfigError(
         f"{file}, line {line}: {key} must be {wanted}",
         "Write it as init does.",

@@ -6,6 +6,7 @@ Every method returns values ready for JSON. Spec: CLI.md, "Commands".
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from peertransfer.content.link import SCHEME
-from peertransfer.errors import NotFoundError, UsageError
+from peertransfer.errors import NotFoundError, StoreError, UsageError
 from peertransfer.policy.describe import describe
 from peertransfer.policy.engine import Engine
 from peertransfer.policy.parse import parse_policy, parse_policy_octets
@@ -24,7 +25,7 @@ from peertransfer.service.getting import Getting
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.hosts import Hosts
 from peertransfer.service.joining import join
-from peertransfer.service.ledger_report import told
+from peertransfer.service.ledger_report import checked, condition, told
 from peertransfer.service.listing import Listing
 from peertransfer.service.networks import (
     describe_network,
@@ -57,6 +58,8 @@ log = logging.getLogger("peertransfer.service")
 Answer = dict[str, object]
 EXPIRE_SECONDS = 3600.0
 """Between two looks at what is over its retention."""
+TEND_SECONDS = 2.0
+"""Between two looks at what the ledger can seal, or whether it can be written again; mostly nothing is."""
 
 
 class Node:
@@ -65,7 +68,7 @@ class Node:
     def __init__(self, home: Home, config: Config, database: Database, listen: Sequence[str]) -> None:
         self._home = home
         self._policy = PolicyInForce(self._load_engine())
-        self._ledger = Ledger(database)
+        self._ledger = Ledger(database, config.retention)
         self._networks = Networks(database)
         self._peers = KnownPeers(database)
         self._shares = ServedShares(database)
@@ -93,6 +96,7 @@ class Node:
             await self._shares.load_links()
             await nursery.start(self._hosts.run)
             nursery.start_soon(self._keep_house)
+            nursery.start_soon(self._tend_ledger)
             task_status.started()
 
     async def stop(self) -> Answer:
@@ -116,10 +120,19 @@ class Node:
     async def _keep_house(self) -> None:
         while True:
             now = wall_clock()
-            await self._ledger.expire(now)
-            await self._peers.expire(now)
-            await self._getting.expire_bans(now)
+            try:
+                await self._ledger.expire(now)
+                await self._peers.expire(now)
+                await self._getting.expire_bans(now)
+            except StoreError as error:  # a full disk, say: it is tried again
+                log.warning("nothing_expired", extra={"reason": error.code})
             await trio.sleep(EXPIRE_SECONDS)
+
+    async def _tend_ledger(self) -> None:
+        while True:
+            with contextlib.suppress(StoreError):  # ``status`` tells it
+                await self._ledger.tend(wall_clock())
+            await trio.sleep(TEND_SECONDS)
 
     # --- what is going on --------------------------------------------------------------------------
 
@@ -135,6 +148,7 @@ class Node:
             "octets_sent": self._shares.octets_sent,
             "octets_received": self._getting.octets_received,
             "version": version("peertransfer"),
+            "ledger": condition(self._ledger),
         }
 
     async def identities(self) -> Answer:
@@ -246,15 +260,13 @@ class Node:
         self._policy.engine = self._load_engine()
         return {"reloaded": True, "rules": len(self._policy.engine.policy.rules)}
 
-    async def ledger(
-        self,
-        peer: str | None = None,
-        item: str | None = None,
-        since: int | None = None,
-        refusals: bool | None = None,
-    ) -> Answer:
-        """Tell who learned what, or what was asked in vain."""
-        return await told(self._ledger, peer, item, since, refusals)
+    async def ledger(self, **asked: object) -> Answer:
+        """Tell who learned what, or what was asked in vain; see ``service.ledger_report``."""
+        return await told(self._ledger, **asked)  # type: ignore[arg-type]
+
+    async def ledger_check(self, head: str | None = None) -> Answer:
+        """Check the ledger's chain."""
+        return await checked(self._ledger, head, wall_clock())
 
     def _load_engine(self) -> Engine:
         path = self._home.policy_path

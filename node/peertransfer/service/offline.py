@@ -16,7 +16,7 @@ from peertransfer.policy.parse import parse_policy, parse_policy_octets
 from peertransfer.service.doctor import check, examine_absence, examine_home, examine_ports
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.get_report import described_transfer
-from peertransfer.service.ledger_report import told
+from peertransfer.service.ledger_report import checked, told
 from peertransfer.service.networks import describe_network, pick_network, swarm_key_text
 from peertransfer.service.own_shares import described_links, described_own_shares
 from peertransfer.store.database import Database
@@ -51,13 +51,36 @@ def _with_database_of(home: Home, work: Callable[[Database], Awaitable[T]]) -> T
 
 def ledger(
     home_path: Path,
+    *,
     peer: str | None = None,
     item: str | None = None,
+    link: str | None = None,
     since: int | None = None,
     refusals: bool | None = None,
+    limit: int | None = None,
+    newest: bool | None = None,
+    cursor: str | None = None,
 ) -> Answer:
     """Tell who learned what, or what was asked in vain."""
-    return _with_database(home_path, lambda database: told(Ledger(database), peer, item, since, refusals))
+    return _with_database(
+        home_path,
+        lambda database: told(
+            Ledger(database),
+            peer=peer,
+            item=item,
+            link=link,
+            since=since,
+            refusals=refusals,
+            limit=limit,
+            newest=newest,
+            cursor=cursor,
+        ),
+    )
+
+
+def ledger_check(home_path: Path, head: str | None = None) -> Answer:
+    """Check the ledger's chain."""
+    return _with_database(home_path, lambda database: checked(Ledger(database), head, wall_clock()))
 
 
 def policy_show(home_path: Path) -> Answer:

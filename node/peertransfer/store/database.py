@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from peertransfer.store.migrations import Migration
+
 T = TypeVar("T")
 Connection: TypeAlias = apsw.Connection
 
@@ -46,7 +48,7 @@ class Database:
     """The node's records, on one writing and one reading thread."""
 
     def __init__(
-        self, path: Path, *, migrations: Sequence[str] | None = None, is_expected: bool = False
+        self, path: Path, *, migrations: Sequence[Migration] | None = None, is_expected: bool = False
     ) -> None:
         """Open ``path`` (blocking), making or migrating it where needed.
 
@@ -131,7 +133,9 @@ class Database:
         done: list[tuple[Job[Connection], outcome.Outcome[object]]] = []
         deadline = time.monotonic() + MAX_GROUP_SECONDS
         for job in jobs:
-            result = outcome.capture(_in_savepoint, connection, job.work)
+            # Alone it needs no savepoint; each statement lets another thread of this program have its turn.
+            carry_out = _in_savepoint if len(jobs) > 1 else _alone
+            result = outcome.capture(carry_out, connection, job.work)
             if not connection.in_transaction:  # SQLite gave the whole transaction up (disk full, I/O error)
                 return [*((each, result) for each, _ in done), (job, result)]
             done.append((job, result))
@@ -178,6 +182,13 @@ def examine_database(path: Path) -> None:
         raise _ours(exc, path) from exc
     except OSError as exc:
         raise _unreadable(exc, path) from exc
+
+
+def _alone(connection: Connection, work: Callable[[Connection], T]) -> T:
+    result = outcome.capture(work, connection)
+    if isinstance(result, outcome.Error) and connection.in_transaction:
+        connection.execute("ROLLBACK")
+    return result.unwrap()
 
 
 def _in_savepoint(connection: Connection, work: Callable[[Connection], T]) -> T:

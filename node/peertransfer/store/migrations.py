@@ -9,6 +9,18 @@ of this machine are octets, because a file's name need not be text.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeAlias
+
+from peertransfer.store.ledger_migration import chain_the_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import apsw
+
+Migration: TypeAlias = "str | Callable[[apsw.Connection], None]"
+"""Statements, or what runs in the transaction where statements are not enough."""
+
 _FIRST = """
 CREATE TABLE shares (
   share_id      INTEGER PRIMARY KEY,
@@ -176,5 +188,10 @@ ALTER TABLE transfers ADD COLUMN octets_total INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE transfers ADD COLUMN octets_done INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+ALTER TABLE disclosures ADD COLUMN link TEXT NOT NULL DEFAULT '';
+CREATE INDEX disclosures_by_link ON disclosures (link, at);
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, chain_the_ledger)
 """Item ``n`` leads from ``user_version`` n to n + 1."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from peertransfer.store.migrations import Migration
+
 APPLICATION_ID = 0x50544652
 """``PTFR``: tells this file from every other program's database."""
 MAX_CHECKED_SIZE = 64 << 20
@@ -33,7 +35,7 @@ _USER_VERSION_AT = 60
 _APPLICATION_ID_AT = 68
 
 
-def open_writer(path: Path, migrations: Sequence[str] | None = None) -> tuple[apsw.Connection, bool]:
+def open_writer(path: Path, migrations: Sequence[Migration] | None = None) -> tuple[apsw.Connection, bool]:
     """Open the writing connection; tell whether the last node on it ended uncleanly.
 
     Raises:
@@ -146,16 +148,19 @@ def _configure(connection: apsw.Connection) -> None:
     connection.execute("PRAGMA secure_delete = ON")
 
 
-def _migrate(connection: apsw.Connection, path: Path, steps: Sequence[str]) -> None:
+def _migrate(connection: apsw.Connection, path: Path, steps: Sequence[Migration]) -> None:
     found = _pragma(connection, "user_version")
     if found == len(steps):
         return
     if found:
         _back_up(connection, backup_path(path, found))
-    for version in range(found, len(steps)):
+    for version, step in enumerate(steps[found:], start=found):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.execute(steps[version])
+            if callable(step):
+                step(connection)
+            else:
+                connection.execute(step)
             connection.execute(
                 f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version + 1}"
             )
