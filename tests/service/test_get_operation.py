@@ -20,6 +20,8 @@ from peertransfer.service.loading import load_share
 from peertransfer.store.partial import PartialFile
 from peertransfer.store.partial_folder import PartialFolder
 from peertransfer.store.small_files import SmallFileBatch
+from peertransfer.transport.allowance import Allowance
+from peertransfer.transport.limits import Limits
 from peertransfer.wire.messages import EntryRanges, Range
 
 FILES = {"big": octets_of(5 * CHUNK_SIZE), "small": b"x" * 100}
@@ -178,7 +180,6 @@ async def test_of_a_file_that_is_replaced_only_the_leaves_that_differ_are_fetche
 
 
 async def test_reading_back_what_is_here_may_take_longer_than_an_answer(tmp_path, monkeypatch):
-    monkeypatch.setattr("peertransfer.service.fetching.ANSWER_SECONDS", 2)
     open_file = PartialFolder.open_file
 
     async def slow(*args):
@@ -187,6 +188,7 @@ async def test_reading_back_what_is_here_may_take_longer_than_an_answer(tmp_path
 
     monkeypatch.setattr(PartialFolder, "open_file", slow)
     async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        getter.node._hosts.allowance = Allowance(Limits(request_seconds=2))
         answer = await giver.share(FILES)
         with trio.fail_after(8):
             await getter.get(answer["link"], tmp_path / "dest", giver)

@@ -11,7 +11,7 @@ import click
 
 from peertransfer.cli import asking
 from peertransfer.cli.frame import Command, Settings, accept_privacy_option
-from peertransfer.cli.output import number, records, say, short, show_document, text, texts
+from peertransfer.cli.output import mapping, number, records, say, short, show_document, text, texts
 from peertransfer.cli.spans import count_text, size_text, span_text
 from peertransfer.cli.tables import show_facts, show_table
 from peertransfer.errors import UsageError
@@ -108,12 +108,24 @@ def status(settings: Settings) -> None:
             ("content", f"{sent} sent, {received} received since start"),
         ]
     )
+    _show_reached(mapping(answer, "limits"))
     for host in records(answer, "hosts"):
         say()
         name = text(host, "name") or text(host, "network_id")
         say(f"network {name}{_connected(host)}")
         for addr in texts(host, "listen_addrs") or ["listens nowhere"]:
             say(f"  {addr}")
+
+
+def _show_reached(limits: Mapping[str, object]) -> None:
+    """Show the limits that were reached: somebody asks much of this node, or attacks it."""
+    reached = [name for name in limits if number(mapping(limits, name), "reached")]
+    if reached:
+        say()
+        say("limits reached since start; docs/transport.md tells what each is for")
+    for name in reached:
+        one = mapping(limits, name)
+        say(f"  {name} ({number(one, 'limit'):.0f}): {count_text(number(one, 'reached'), 'time')}")
 
 
 def _connected(host: Mapping[str, object]) -> str:

@@ -4,7 +4,7 @@ It seals and judges nothing (``net.peer_stream``), and agrees on no protocol (``
 
 Strategy: the library doubles a stream's window at every quick read, of however few octets, up to 16 MiB. Here
 a window doubles when half of it was taken within a few round trips, and all windows of a connection together
-have a bound (RELIABILITY.md, limits table: 256 KiB at the start, 8 MiB grown on use).
+have a bound (``windows_per_connection``).
 """
 
 from __future__ import annotations
