@@ -20,8 +20,6 @@ from peertransfer.service.loading import load_share
 from peertransfer.store.partial import PartialFile
 from peertransfer.store.partial_folder import PartialFolder
 from peertransfer.store.small_files import SmallFileBatch
-from peertransfer.transport.allowance import Allowance
-from peertransfer.transport.limits import Limits
 from peertransfer.wire.messages import EntryRanges, Range
 
 FILES = {"big": octets_of(5 * CHUNK_SIZE), "small": b"x" * 100}
@@ -187,8 +185,10 @@ async def test_reading_back_what_is_here_may_take_longer_than_an_answer(tmp_path
         return await open_file(*args)
 
     monkeypatch.setattr(PartialFolder, "open_file", slow)
-    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
-        getter.node._hosts.allowance = Allowance(Limits(request_seconds=2))
+    async with (
+        node_kit.running(tmp_path / "giver") as giver,
+        node_kit.running(tmp_path / "getter", request_seconds=2) as getter,
+    ):
         answer = await giver.share(FILES)
         with trio.fail_after(8):
             await getter.get(answer["link"], tmp_path / "dest", giver)

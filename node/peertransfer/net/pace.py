@@ -36,6 +36,8 @@ class Pace:
     async def take(self, peer_id: str) -> None:
         """Wait until a peer may make one more request."""
         credit = self._refilled(peer_id)
+        if 0 <= credit.left < 1:
+            self._allowance.reach("requests_at_once")
         credit.left -= 1
         if credit.left < 0:
             self._allowance.reach("requests_per_second")

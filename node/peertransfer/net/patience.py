@@ -52,18 +52,19 @@ class Patience:
             PeerTimeoutError: the next request, or the rest of this one, did not come in time.
         """
         begun_at = trio.current_time()
-        self._asked_at = (self._asked_at or begun_at) if in_request else None
-        name = self._limit()
-        seconds = getattr(self._allowance.limits, name)
+        if not in_request or self._asked_at is None:
+            self._asked_at = begun_at if in_request else None
         while True:
-            since = self._asked_at or max(begun_at, self._answered_at)
+            name = self._limit()
+            seconds = getattr(self._allowance.limits, name)
+            since = max(begun_at, self._answered_at) if self._asked_at is None else self._asked_at
             with trio.move_on_at(since + seconds) as wait:
                 octets = await self._stream.receive(READ_SIZE)
             if not wait.cancelled_caught:
                 return octets
             if self._asked_at is None and is_owed():
                 self.note_answer()
-            elif self._asked_at is not None or self._answered_at <= since:
+            elif name == self._limit() and (self._asked_at is not None or self._answered_at <= since):
                 self._allowance.reach(name)
                 raise PeerTimeoutError("The peer is silent", peer=self._stream.peer_id)
 

@@ -91,7 +91,6 @@ class PeerStream:
                 with stream_errors(self.peer_id):
                     await self._stream.write_pieces(pieces, patience)
             except trio.TooSlowError as exc:
-                self.allowance.reach("least_octets_per_second")
                 raise PeerTimeoutError("The peer takes nothing", peer=self.peer_id) from exc
         self.tally.sent += sum(map(len, pieces))
         self._pace.pay(self.peer_id, sum(map(len, frame.body)))

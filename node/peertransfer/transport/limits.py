@@ -13,7 +13,10 @@ KIB = 1 << 10
 MIB = 1 << 20
 
 
-def _limit(default: int, least: int, most: int, unit: str, why: str) -> Any:
+def _limit(default: int, allowed: tuple[int, int], text: str) -> Any:
+    """Describe a limit: its default, the least and the most that it may be, its unit, and more."""
+    unit, why = text.split(" ", 1)
+    least, most = allowed
     return field(default=default, metadata={"least": least, "most": most, "unit": unit, "why": why})
 
 
@@ -23,150 +26,76 @@ class Limits:
 
     handshake_octets: int = _limit(
         64 * KIB,
-        4 * KIB,
-        MIB,
-        "octets",
-        "from a connection before its peer is known; a handshake takes under a thousand",
+        (4 * KIB, MIB),
+        "octets from a connection before its peer is known; a handshake takes under a thousand",
     )
     handshake_seconds: int = _limit(
-        5,
-        1,
-        60,
-        "seconds",
-        "from an open socket to a known peer; enough for a slow link",
+        5, (1, 60), "seconds from an open socket to a known peer; enough for a slow link"
     )
     waiting: int = _limit(
         32,
-        8,
-        4096,
-        "connections",
-        "inbound, peer not known yet; a handshake takes milliseconds, so one more pushes out the oldest",
+        (8, 4096),
+        "connections inbound, peer not known yet; a handshake takes ms, so one more pushes out the oldest",
     )
-    waiting_per_ipv4: int = _limit(
-        8,
-        1,
-        4096,
-        "connections",
-        "such from one IPv4 address",
-    )
+    waiting_per_ipv4: int = _limit(8, (1, 4096), "connections such from one IPv4 address")
     waiting_per_ipv6: int = _limit(
-        8,
-        1,
-        4096,
-        "connections",
-        "such from one IPv6 /64, which is what one customer has",
+        8, (1, 4096), "connections such from one IPv6 /64, which is what one customer has"
     )
     connections: int = _limit(
         512,
-        8,
-        16_384,
-        "connections",
-        "with known peers; for one more an idle one is closed, first one that only served the DHT",
+        (8, 16_384),
+        "connections with known peers; for one more an idle one is closed, DHT-only ones first",
     )
     connections_per_peer: int = _limit(
-        2,
-        2,
-        16,
-        "connections",
-        "with one peer; two, because peers may dial each other at the same moment",
+        2, (2, 16), "connections with one peer; two, because peers may dial each other at the same moment"
     )
     streams_per_connection: int = _limit(
-        32,
-        16,
-        1024,
-        "streams",
-        "that a peer has open on a connection; one more is reset",
+        32, (16, 1024), "streams that a peer has open on a connection; one more is reset"
     )
     streams_per_protocol: int = _limit(
-        8,
-        1,
-        1024,
-        "streams",
-        "that a peer has open of one protocol; one more is reset",
+        8, (1, 1024), "streams that a peer has open of one protocol; one more is reset"
     )
-    streams: int = _limit(
-        1024,
-        32,
-        65_536,
-        "streams",
-        "that all peers have open; one more is reset",
-    )
+    streams: int = _limit(1024, (32, 65_536), "streams that all peers have open; one more is reset")
     window: int = _limit(
         256 * KIB,
-        256 * KIB,
-        16 * MIB,
-        "octets",
-        "that may come on a new stream unread; yamux gives every peer at least this",
+        (256 * KIB, 16 * MIB),
+        "octets that may come on a new stream unread; yamux gives every peer at least this",
     )
     windows_per_connection: int = _limit(
-        8 * MIB,
-        MIB,
-        256 * MIB,
-        "octets",
-        "to which all windows of a connection grow, on use",
+        8 * MIB, (MIB, 256 * MIB), "octets to which all windows of a connection grow, on use"
     )
     buffers: int = _limit(
         256 * MIB,
-        32 * MIB,
-        64 * KIB * MIB,
-        "octets",
-        "that all windows promise and that wait to be sent; past half of it no window grows",
+        (32 * MIB, 64 * KIB * MIB),
+        "octets that all windows promise and that wait to be sent; past half of it no window grows",
     )
     requests_per_second: int = _limit(
-        50,
-        1,
-        100_000,
-        "requests",
-        "of one peer, and one for each 256 KiB of content it takes; the rest waits",
+        50, (1, 100_000), "requests of one peer, and one for each 256 KiB of content it takes; the rest waits"
     )
-    requests_at_once: int = _limit(
-        100,
-        1,
-        100_000,
-        "requests",
-        "of one peer before any waits",
-    )
+    requests_at_once: int = _limit(100, (1, 100_000), "requests of one peer before any waits")
     least_octets_per_second: int = _limit(
-        KIB,
-        1,
-        16 * MIB,
-        "octets",
-        "that a peer takes of what waits for it, on average of stall_seconds; a slower stream is reset",
+        KIB, (1, 16 * MIB), "octets that a peer takes of what waits for it, on average"
     )
     stall_seconds: int = _limit(
         60,
-        5,
-        3600,
-        "seconds",
-        "see least_octets_per_second",
+        (5, 3600),
+        "seconds over which a peer takes nothing, or too little on average: then its stream is reset",
     )
     idle_seconds: int = _limit(
-        30,
-        1,
-        3600,
-        "seconds",
-        "without a word on an inbound stream that is owed no answer",
+        30, (1, 3600), "seconds without a word on an inbound stream that is owed no answer"
     )
     idle_grant_seconds: int = _limit(
         120,
-        30,
-        3600,
-        "seconds",
-        "the same under a grant; a getter that reads back its disk asks for nothing meanwhile",
+        (30, 3600),
+        "seconds the same under a grant; a getter that reads back its disk asks for nothing meanwhile",
     )
     request_seconds: int = _limit(
         60,
-        5,
-        3600,
-        "seconds",
-        "from the first octet of a request to its last, and for the answer to one of ours",
+        (5, 3600),
+        "seconds from the first octet of a request to its last, and for the answer to one of ours",
     )
     protocol_errors: int = _limit(
-        3,
-        1,
-        1000,
-        "breaches",
-        "of the protocol by one peer in a minute; one more shuts it out for a minute",
+        3, (1, 1000), "breaches of the protocol by one peer in a minute; one more shuts it out for a minute"
     )
 
 

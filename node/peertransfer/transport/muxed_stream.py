@@ -86,8 +86,11 @@ class MuxedStream:
         for whole in _joined(pieces):
             piece = whole
             while piece:
-                with trio.fail_after(stall_seconds):
+                with trio.move_on_after(stall_seconds) as wait:
                     sent = await self._write_some(piece)
+                if wait.cancelled_caught:
+                    self._muxer.allowance.reach("stall_seconds")
+                    raise trio.TooSlowError
                 piece = piece[sent:]
 
     async def _write_some(self, octets: memoryview) -> int:

@@ -146,8 +146,7 @@ class YamuxStream(IMuxedStream):
         while (waiting := self._session.waiting_size(self.number)) > (ahead := self._may_be_ahead()):
             if self._is_closed:
                 break
-            with trio.fail_after(stall_seconds):
-                await self._wait_until(max(ahead, waiting - self._least_progress(stall_seconds)))
+            await self._wait_until(max(ahead, waiting - self._least_progress(stall_seconds)), stall_seconds)
         if self._is_closed:
             raise MuxedStreamClosed("the stream is over")
 
@@ -159,10 +158,17 @@ class YamuxStream(IMuxedStream):
         rate = self.muxed_conn.allowance.limits.least_octets_per_second
         return 1 if seconds == float("inf") else max(1, int(rate * seconds))
 
-    async def _wait_until(self, waiting_size: int) -> None:
-        while self._session.waiting_size(self.number) > waiting_size and not self._is_closed:
-            self._has_room = trio.Event()
-            await self._has_room.wait()
+    async def _wait_until(self, waiting_size: int, seconds: float) -> None:
+        """Wait until no more than ``waiting_size`` octets wait, or the stream is over."""
+        before = self._session.waiting_size(self.number)
+        with trio.move_on_after(seconds) as wait:
+            while self._session.waiting_size(self.number) > waiting_size and not self._is_closed:
+                self._has_room = trio.Event()
+                await self._has_room.wait()
+        if wait.cancelled_caught:
+            is_stalled = self._session.waiting_size(self.number) == before
+            self.muxed_conn.allowance.reach("stall_seconds" if is_stalled else "least_octets_per_second")
+            raise trio.TooSlowError
 
     # --- the end -----------------------------------------------------------------------------------
 
