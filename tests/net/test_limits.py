@@ -286,18 +286,23 @@ async def test_streams_of_one_protocol():
 
 
 async def test_streams_of_all_peers():
-    async with host_of(1, streams=32) as host, contextlib.AsyncExitStack() as stack:
+    """A peer has one, and more up to a quarter of what is left beyond one for each connection."""
+    async with host_of(1, streams=40, connections=8) as host, contextlib.AsyncExitStack() as stack:
         host.set_handler(HELD, hold)
-        for _ in range(4):
+        counts = []
+        for _ in range(8):
             peer = await stack.enter_async_context(raw_peer_of(host))
             for number in range(1, 17, 2):
                 await peer.open(number, HELD)
-            await until(lambda peer=peer: sum(b"in" in said for said in peer.said.values()) == 8)
-        late = await stack.enter_async_context(raw_peer_of(host))
-        await late.open(1, HELD)
-        await until(lambda: late.reset == {1})
-        assert host.allowance.reached("streams") == 1
-        await peer.send(rst(1))
+            await until(lambda peer=peer: len(peer.reset) + len(peer.said) >= 8)
+            await until(
+                lambda peer=peer: sum(b"in" in one for one in peer.said.values()) + len(peer.reset) == 8
+            )
+            counts.append(8 - len(peer.reset))
+        assert counts[0] == 6
+        assert sorted(counts, reverse=True) == counts
+        assert counts[-1] == 1
+        assert host.allowance.reached("streams") == 8 * 8 - sum(counts)
 
 
 # --- octets --------------------------------------------------------------------------------------
@@ -327,7 +332,7 @@ async def test_a_window_that_is_overrun(state):
             await peer.is_over.wait()
         assert host.allowance.reached("window") == 1
         await until(lambda: not host.is_connected(peer.peer_id))
-        assert host.allowance.buffers.taken == 0
+        assert host.allowance.windows.taken == host.allowance.to_send.taken == 0
 
 
 async def test_windows_of_one_connection():
@@ -335,32 +340,32 @@ async def test_windows_of_one_connection():
         host.set_handler("/test/sink/1.0.0", take_all)
         await near.connect(host.listen_addrs)
         stream = await near.open_stream(host.peer_id, "/test/sink/1.0.0")
-        await stream.send(frame_for(host.peer_id, bytes(30 * MIB)))
-        assert host.allowance.reached("windows_per_connection") == 1
+        with trio.fail_after(8):
+            while not host.allowance.reached("windows_per_connection"):
+                await stream.send(frame_for(host.peer_id, bytes(20 * MIB)))
         (connection,) = host._swarm.get_connections()
         assert connection.muxed_conn.session._windows <= MIB
 
 
 async def test_buffers_of_the_node():
-    """Windows grow into half of the budget; at all of it new streams are reset; all of it comes back."""
-    budget = 2 * MIB
-    async with host_of(1, buffers=budget) as host:
+    """A window grows, and streams open, to a quarter of what is left; all of it comes back."""
+    async with host_of(1, buffers=8 * MIB, connections=4) as host:
         host.set_handler("/test/sink/1.0.0", take_all)
-        host.set_handler(HELD, hold)
         async with host_of(2) as near, raw_peer_of(host) as peer:
             await near.connect(host.listen_addrs)
             stream = await near.open_stream(host.peer_id, "/test/sink/1.0.0")
-            await stream.send(frame_for(host.peer_id, bytes(20 * MIB)))
-            assert host.allowance.reached("buffers") == 1
-            assert 256 * KIB < host.allowance.buffers.taken <= budget // 2
-            await peer.send(*map(syn, range(1, 21, 2)))
+            with trio.fail_after(8):
+                while not host.allowance.reached("buffers"):
+                    await stream.send(frame_for(host.peer_id, bytes(20 * MIB)))
+            assert 256 * KIB < host.allowance.windows.taken <= 2 * MIB
+            await peer.send(*map(syn, range(1, 65, 2)))
             await until(lambda: peer.reset)
-            assert host.allowance.buffers.taken <= budget
+            assert host.allowance.windows.taken <= 4 * MIB
             assert host.allowance.reached("buffers") == 1 + len(peer.reset)
             # Whoever was there before is served on.
             await stream.send(frame_for(host.peer_id, bytes(MIB)))
         await until(lambda: not host.connections())
-        assert host.allowance.buffers.taken == 0
+        assert host.allowance.windows.taken == host.allowance.to_send.taken == 0
 
 
 async def test_octets_that_wait_for_a_peer_that_takes_nothing():
@@ -371,14 +376,14 @@ async def test_octets_that_wait_for_a_peer_that_takes_nothing():
             try:
                 await stream.send(frame_for(stream.peer_id, bytes(3 * MIB)))
             finally:
-                outcome.append(host.allowance.buffers.taken)
+                outcome.append(host.allowance.to_send.taken)
 
         host.set_handler("/test/give/1.0.0", give)
         await peer.open(1, "/test/give/1.0.0")
         await until(lambda: outcome)
         assert outcome[0] > 2 * MIB
         assert host.allowance.reached("stall_seconds") == 1
-        await until(lambda: host.allowance.buffers.taken <= 256 * KIB)
+        await until(lambda: host.allowance.to_send.taken == 0)
 
 
 async def test_a_peer_that_takes_too_little():

@@ -28,21 +28,21 @@ def test_what_init_writes_is_taken_once_the_marks_before_it_are_gone():
     for one in facts():
         plain = plain.replace(f"# {one.name} =", f"{one.name} =")
     assert parse(plain) == Config()
-    changed = plain.replace("streams = 1024", "streams = 2048")
+    changed = plain.replace("\nstreams = 1024", "\nstreams = 2048")
     assert parse(changed).limits == Limits(streams=2048)
 
 
 @pytest.mark.parametrize(
-    "text", ["[limits]\nstreams = 64", "limits.streams = 64", "limits = { streams = 64 }"]
+    "text", ["[limits]\nstreams = 4096", "limits.streams = 4096", "limits = { streams = 4096 }"]
 )
 def test_any_form_of_a_table_is_one(text):
-    assert parse(text).limits == Limits(streams=64)
+    assert parse(text).limits == Limits(streams=4096)
 
 
 @pytest.mark.parametrize("one", facts(), ids=lambda one: one.name)
 def test_the_ends_of_a_range_are_in_it_and_what_is_beyond_is_not(one):
     assert one.least <= one.default <= one.most
-    together = {"window", "windows_per_connection", "buffers"}
+    together = {"window", "windows_per_connection", "buffers", "connections", "streams"}
     for value in () if one.name in together else (one.least, one.most):
         assert getattr(parse(f"[limits]\n{one.name} = {value}").limits, one.name) == value
     for value in (one.least - 1, one.most + 1, "true", '"8"', f"{one.default}.0"):
@@ -63,12 +63,22 @@ def test_the_ends_of_a_range_are_in_it_and_what_is_beyond_is_not(one):
         (
             "[limits]\n\nwindow = 5000000",
             "line 3: windows_per_connection must be at least twice window",
-            "8388608 and 5000000 octets",
+            "That is 10000000; windows_per_connection is 8388608",
         ),
         (
-            "[limits]\nwindow = 300000\nbuffers = 33554432\nwindows_per_connection = 20000000",
+            "[limits]\nwindow = 300000\nbuffers = 67108864\nwindows_per_connection = 40000000",
             "line 3: buffers must be at least twice windows_per_connection",
-            "33554432 and 20000000",
+            "That is 80000000; buffers is 67108864",
+        ),
+        (
+            "[limits]\nconnections = 513",
+            "line 2: buffers must be at least twice connections times window",
+            "That is 268959744; buffers is 268435456",
+        ),
+        (
+            "[limits]\nstreams = 1000",
+            "line 2: streams must be at least twice connections",
+            "That is 1024; streams is 1000",
         ),
     ],
 )

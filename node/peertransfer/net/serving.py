@@ -17,6 +17,7 @@ import trio
 from peertransfer.errors import DisclosureError, PeertransferError, RemoteProtocolError
 from peertransfer.net.peer_stream import PeerStream
 from peertransfer.net.translate import stream_errors, teardown_errors
+from peertransfer.transport.allowance import is_fair
 from peertransfer.transport.barrier import CrashBarrier
 from peertransfer.transport.negotiation import accept_protocol
 from peertransfer.transport.ping import PING, echo_pings
@@ -111,10 +112,13 @@ class StreamServer:
         if self._serving[peer_id, protocol_id] >= limits.streams_per_protocol:
             self._allowance.reach("streams_per_protocol")
             return False
-        if self._serving.total() >= limits.streams:
+        own = sum(count for (peer, _), count in self._serving.items() if peer == peer_id)
+        left = limits.streams - self._serving.total()
+        # One stream of each connection that there may be is kept for it.
+        is_placed = is_fair(own, 1, left - limits.connections) if own else left > 0
+        if not is_placed:
             self._allowance.reach("streams")
-            return False
-        return True
+        return is_placed
 
     @contextlib.contextmanager
     def _counted(self, peer_id: str, protocol_id: str) -> Iterator[None]:

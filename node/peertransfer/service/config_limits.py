@@ -65,15 +65,20 @@ def _check_range(one: LimitFacts, value: object, file: str, line: int) -> None:
 
 
 def _check_together(limits: Limits, values: dict[str, object], text: str, file: str) -> None:
-    for small, large in (("window", "windows_per_connection"), ("windows_per_connection", "buffers")):
-        if 2 * getattr(limits, small) > getattr(limits, large):
-            name = large if large in values else small
+    for large, small, is_least in (
+        ("windows_per_connection", ("window",), 2 * limits.window),
+        ("buffers", ("windows_per_connection",), 2 * limits.windows_per_connection),
+        ("buffers", ("connections", "window"), 2 * limits.connections * limits.window),
+        ("streams", ("connections",), 2 * limits.connections),
+    ):
+        if getattr(limits, large) < is_least:
+            name = next(one for one in (large, *small) if one in values)
             raise _error(
                 file,
                 line_in_table(text, name),
                 name,
-                f"{large} must be at least twice {small}",
-                f"They are {getattr(limits, large)} and {getattr(limits, small)} octets now.",
+                f"{large} must be at least twice {' times '.join(small)}",
+                f"That is {is_least}; {large} is {getattr(limits, large)}.",
             )
 
 

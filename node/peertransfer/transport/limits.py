@@ -55,7 +55,11 @@ class Limits:
     streams_per_protocol: int = _limit(
         8, (1, 1024), "streams that a peer has open of one protocol; one more is reset"
     )
-    streams: int = _limit(1024, (32, 65_536), "streams that all peers have open; one more is reset")
+    streams: int = _limit(
+        1024,
+        (128, 65_536),
+        "streams that all peers have open; a peer has one, and more up to 1/4 of what is left",
+    )
     window: int = _limit(
         256 * KIB,
         (256 * KIB, 16 * MIB),
@@ -66,8 +70,8 @@ class Limits:
     )
     buffers: int = _limit(
         256 * MIB,
-        (32 * MIB, 64 * KIB * MIB),
-        "octets that all windows promise and that wait to be sent; past half of it no window grows",
+        (64 * MIB, 64 * KIB * MIB),
+        "octets that windows promise (3/4) or that wait to be sent; a connection has 1/4 of what is left",
     )
     requests_per_second: int = _limit(
         50, (1, 100_000), "requests of one peer, and one for each 256 KiB of content it takes; the rest waits"

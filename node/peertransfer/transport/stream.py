@@ -151,8 +151,8 @@ class YamuxStream(IMuxedStream):
             raise MuxedStreamClosed("the stream is over")
 
     def _may_be_ahead(self) -> int:
-        """Octets that may wait when a write returns: none while the node's buffers are short."""
-        return LOW_WATER if self.muxed_conn.allowance.buffers.may_grow(0) else 0
+        """Octets that may wait when a write returns: none while the node has too many of them."""
+        return LOW_WATER if self._session.to_send.may_take(0) else 0
 
     def _least_progress(self, seconds: float) -> int:
         rate = self.muxed_conn.allowance.limits.least_octets_per_second

@@ -18,7 +18,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from peertransfer.errors import LocalProtocolError, RemoteProtocolError
-from peertransfer.transport.allowance import Allowance, BufferShare
+from peertransfer.transport.allowance import Allowance, PoolShare
 from peertransfer.transport.yamux_events import (
     DataReceived,
     PingAnswered,
@@ -71,7 +71,9 @@ class YamuxSession:
     def __init__(self, *, is_initiator: bool, allowance: Allowance) -> None:
         self._allowance = allowance
         self._limits = allowance.limits
-        self._buffers = BufferShare(allowance.buffers)
+        self._promised = PoolShare(allowance.windows)
+        self.to_send = PoolShare(allowance.to_send)
+        """What waits to be sent, of what the node has."""
         self._next = 1 if is_initiator else 2
         self._remote_parity = 0 if is_initiator else 1
         self._streams: dict[int, StreamState] = {}
@@ -123,7 +125,7 @@ class YamuxSession:
             raise LocalProtocolError("octets were to be written to a stream that is closed")
         before = state.waiting_size
         state.append(list(pieces))
-        self._buffers.take(state.waiting_size - before)
+        self.to_send.take(state.waiting_size - before)
         self._enqueue(state)
 
     def waiting_size(self, number: int) -> int:
@@ -174,7 +176,8 @@ class YamuxSession:
 
     def end(self) -> None:
         """Give back what all streams have of the node's buffers: the connection is over."""
-        self._buffers.give_all()
+        self._promised.give_all()
+        self.to_send.give_all()
 
     def ping(self, value: int) -> None:
         """Ask for an answer."""
@@ -207,7 +210,7 @@ class YamuxSession:
         is_end = state.is_closing and size == state.waiting_size
         pieces.append(pack_header(DATA, FIN if is_end else 0, state.number, size))
         state.take(size, pieces)
-        self._buffers.give(size)
+        self.to_send.give(size)
         if is_end:
             state.has_sent_fin = True
             if state.is_over:
@@ -312,7 +315,7 @@ class YamuxSession:
         if self._inbound_count >= self._limits.streams_per_connection:
             self._allowance.reach("streams_per_connection")
             return False
-        if not self._allowance.buffers.has_room(self._limits.window):
+        if not self._promised.may_take(self._limits.window, is_first=not self._inbound_count):
             self._allowance.reach("buffers")
             return False
         return True
@@ -349,12 +352,12 @@ class YamuxSession:
     def _add(self, state: StreamState) -> None:
         self._streams[state.number] = self._held[state.number] = state
         self._windows += state.target
-        self._buffers.take(state.target)
+        self._promised.take(state.target)
         self._inbound_count += state.is_inbound
 
     def _forget(self, state: StreamState, *, lingers: bool = False) -> None:
         del self._streams[state.number]
-        self._buffers.give(state.waiting_size)
+        self.to_send.give(state.waiting_size)
         state.drop_waiting()
         state.is_closing = state.has_sent_fin = True
         if state.number not in self._held:
@@ -369,7 +372,7 @@ class YamuxSession:
 
     def _free(self, state: StreamState) -> None:
         self._windows -= state.target
-        self._buffers.give(state.target)
+        self._promised.give(state.target)
         self._inbound_count -= state.is_inbound
 
     def _enqueue(self, state: StreamState) -> None:
@@ -381,7 +384,7 @@ class YamuxSession:
         quick = ROUND_TRIPS * max(self.round_trip_seconds, LEAST_ROUND_TRIP_SECONDS)
         if now - state.updated_at < quick and self._may_grow(state):
             self._windows += state.target
-            self._buffers.take(state.target)
+            self._promised.take(state.target)
             state.taken += state.target
             state.target *= 2
         self._control.append(pack_header(WINDOW_UPDATE, 0, state.number, state.taken))
@@ -390,10 +393,9 @@ class YamuxSession:
         state.updated_at = now
 
     def _may_grow(self, state: StreamState) -> bool:
-        is_at_bound = self._windows + state.target > self._limits.windows_per_connection
-        if not is_at_bound and self._allowance.buffers.may_grow(state.target):
-            return True
-        if not state.is_capped:
+        is_full = self._windows + state.target > self._limits.windows_per_connection
+        may_grow = not is_full and self._promised.may_take(state.target)
+        if not may_grow and not state.is_capped:
             state.is_capped = True
-            self._allowance.reach("windows_per_connection" if is_at_bound else "buffers")
-        return False
+            self._allowance.reach("windows_per_connection" if is_full else "buffers")
+        return may_grow
