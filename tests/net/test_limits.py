@@ -344,7 +344,7 @@ async def test_windows_of_one_connection():
             while not host.allowance.reached("windows_per_connection"):
                 await stream.send(frame_for(host.peer_id, bytes(20 * MIB)))
         (connection,) = host._swarm.get_connections()
-        assert connection.muxed_conn.session._windows <= MIB
+        assert connection.muxed_conn.session._places.windows <= MIB
 
 
 async def test_buffers_of_the_node():

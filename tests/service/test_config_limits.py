@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from source_kit import ROOT
 
 from peertransfer.errors import ConfigError
 from peertransfer.service.config import DEFAULT_CONFIG, Config, parse_config
@@ -93,3 +94,10 @@ def test_a_mistake_is_answered_with_its_line_and_what_is_allowed(text, message, 
 def test_a_key_of_the_file_is_not_taken_for_one_of_the_table():
     with pytest.raises(ConfigError, match="line 4"):
         parse('transport = "own"\n# window = 1\n[limits]\nwindow = 1')
+
+
+def test_the_document_has_each_limit_with_its_default_range_and_reason():
+    text = (ROOT / "docs" / "transport.md").read_text()
+    for one in facts():
+        row = f"| `{one.name}` | {one.default} | {one.least} to {one.most} | {one.unit} {one.why} |\n"
+        assert row in text

@@ -7,9 +7,7 @@ the node.
 Spec: https://github.com/hashicorp/yamux/blob/master/spec.md
 
 Strategy: the body of a data frame is handed on in the pieces in which it comes, so no frame is ever kept.
-Credit is checked at the header: memory is bounded before a single octet of a body is taken. A stream keeps
-its place and window until it is over and whoever uses it has let go, so that a peer that opens and resets
-streams in a loop gains nothing.
+Credit is checked at the header: memory is bounded before a single octet of a body is taken.
 """
 
 from __future__ import annotations
@@ -45,6 +43,7 @@ from peertransfer.transport.yamux_frames import (
     unpack_header,
 )
 from peertransfer.transport.yamux_lingering import Lingering
+from peertransfer.transport.yamux_places import Places
 from peertransfer.transport.yamux_stream import StreamState
 
 if TYPE_CHECKING:
@@ -71,17 +70,13 @@ class YamuxSession:
     def __init__(self, *, is_initiator: bool, allowance: Allowance) -> None:
         self._allowance = allowance
         self._limits = allowance.limits
-        self._promised = PoolShare(allowance.windows)
+        self._places = Places(allowance)
         self.to_send = PoolShare(allowance.to_send)
         """What waits to be sent, of what the node has."""
         self._next = 1 if is_initiator else 2
         self._remote_parity = 0 if is_initiator else 1
         self._streams: dict[int, StreamState] = {}
-        self._held: dict[int, StreamState] = {}
-        """Those of which nobody has let go yet, over or not."""
         self._lingering = Lingering()
-        self._inbound_count = 0
-        self._windows = 0
         self._control: deque[bytes] = deque()
         self._round: deque[StreamState] = deque()
         self._header = bytearray()
@@ -151,7 +146,7 @@ class YamuxSession:
 
     def close(self, number: int, now: float) -> None:
         """Let go of a stream: our end is sent, and what still comes is dropped, within its window."""
-        self._let_go(number)
+        self._places.let_go(number, is_over=number not in self._streams)
         state = self._streams.get(number)
         if state is not None:
             state.is_discarding = True
@@ -160,7 +155,7 @@ class YamuxSession:
 
     def reset(self, number: int) -> None:
         """Let go of a stream and break it off in both directions, where it is not over."""
-        self._let_go(number)
+        self._places.let_go(number, is_over=number not in self._streams)
         state = self._streams.get(number)
         if state is not None:
             self._control.append(pack_header(WINDOW_UPDATE, RST, number, 0))
@@ -176,7 +171,7 @@ class YamuxSession:
 
     def end(self) -> None:
         """Give back what all streams have of the node's buffers: the connection is over."""
-        self._promised.give_all()
+        self._places.give_all()
         self.to_send.give_all()
 
     def ping(self, value: int) -> None:
@@ -296,13 +291,13 @@ class YamuxSession:
 
     def _opened(self, number: int, now: float, events: list[Event]) -> StreamState | None:
         # Peers that open several at once may send them out of order.
-        is_taken = number in self._streams or number in self._held or number in self._lingering
+        is_taken = number in self._streams or number in self._places or number in self._lingering
         if not number or number & 1 != self._remote_parity or is_taken:
             raise RemoteProtocolError("a peer opened a stream by a number that it may not use")
         state = StreamState(number, window=self._limits.window, is_inbound=True, now=now)
         if len(self._control) >= MAX_CONTROL:
             raise RemoteProtocolError("a peer opens streams and reads nothing")
-        if not self._has_place():
+        if not self._places.has_one():
             self._control.append(pack_header(WINDOW_UPDATE, RST, number, 0))
             self._lingering.add(number, INITIAL_WINDOW)
             return None
@@ -310,15 +305,6 @@ class YamuxSession:
         self._control.append(pack_header(WINDOW_UPDATE, ACK, number, state.window - INITIAL_WINDOW))
         events.append(StreamOpened(number))
         return state
-
-    def _has_place(self) -> bool:
-        if self._inbound_count >= self._limits.streams_per_connection:
-            self._allowance.reach("streams_per_connection")
-            return False
-        if not self._promised.may_take(self._limits.window, is_first=not self._inbound_count):
-            self._allowance.reach("buffers")
-            return False
-        return True
 
     def _charge(self, state: StreamState | None, number: int, length: int) -> None:
         """Count data against what was granted, whatever became of its stream."""
@@ -350,30 +336,17 @@ class YamuxSession:
     # --- bookkeeping -------------------------------------------------------------------------------
 
     def _add(self, state: StreamState) -> None:
-        self._streams[state.number] = self._held[state.number] = state
-        self._windows += state.target
-        self._promised.take(state.target)
-        self._inbound_count += state.is_inbound
+        self._streams[state.number] = state
+        self._places.add(state)
 
     def _forget(self, state: StreamState, *, lingers: bool = False) -> None:
         del self._streams[state.number]
         self.to_send.give(state.waiting_size)
         state.drop_waiting()
         state.is_closing = state.has_sent_fin = True
-        if state.number not in self._held:
-            self._free(state)
+        self._places.end(state)
         if lingers:
             self._lingering.add(state.number, state.window)
-
-    def _let_go(self, number: int) -> None:
-        state = self._held.pop(number, None)
-        if state is not None and number not in self._streams:
-            self._free(state)
-
-    def _free(self, state: StreamState) -> None:
-        self._windows -= state.target
-        self._promised.give(state.target)
-        self._inbound_count -= state.is_inbound
 
     def _enqueue(self, state: StreamState) -> None:
         if not state.is_queued and state.is_sendable:
@@ -382,20 +355,9 @@ class YamuxSession:
 
     def _give_window(self, state: StreamState, now: float) -> None:
         quick = ROUND_TRIPS * max(self.round_trip_seconds, LEAST_ROUND_TRIP_SECONDS)
-        if now - state.updated_at < quick and self._may_grow(state):
-            self._windows += state.target
-            self._promised.take(state.target)
-            state.taken += state.target
-            state.target *= 2
+        if now - state.updated_at < quick:
+            state.taken += self._places.grow(state)
         self._control.append(pack_header(WINDOW_UPDATE, 0, state.number, state.taken))
         state.window += state.taken
         state.taken = 0
         state.updated_at = now
-
-    def _may_grow(self, state: StreamState) -> bool:
-        is_full = self._windows + state.target > self._limits.windows_per_connection
-        may_grow = not is_full and self._promised.may_take(state.target)
-        if not may_grow and not state.is_capped:
-            state.is_capped = True
-            self._allowance.reach("windows_per_connection" if is_full else "buffers")
-        return may_grow
