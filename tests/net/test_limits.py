@@ -469,6 +469,8 @@ async def test_breaches_of_the_protocol():
         with trio.fail_after(3):
             await peer.is_over.wait()
         assert host.allowance.reached("protocol_errors") == 1
+        await until(lambda: not host.connections())
+        await trio.sleep(0.3)  # it is not the end of the first that ends the second
         again = await stack.enter_async_context(raw_peer_of(host, seed=seed))
         with trio.fail_after(3):
             await again.is_over.wait()
