@@ -17,7 +17,6 @@ from peertransfer.policy.engine import Engine
 from peertransfer.policy.facts import ItemFacts
 from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.preset import CLOSED
-from peertransfer.service import dht_serving
 from peertransfer.transport.allowance import Allowance
 from peertransfer.transport.limits import Limits
 from peertransfer.wire.kad_codec import answer_reader, decode_kad, encode_get_providers
