@@ -144,6 +144,12 @@ class RemoteProtocolError(RemoteError):
     code = "remote_protocol"
 
 
+class ForeignKeyError(RemoteProtocolError):
+    """The peer's identity is of another kind of key than this network's: it needs an Ed25519 one."""
+
+    code = "foreign_key"
+
+
 class IntegrityError(RemoteError):
     """Octets do not match their digest: ban ``peer`` for this manifest."""
 

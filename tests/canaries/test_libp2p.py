@@ -29,7 +29,7 @@ from libp2p.stream_muxer.yamux import yamux
 from libp2p.utils.varint import encode_uvarint, read_delim, read_varint_prefixed_bytes_limited
 from multiaddr import Multiaddr
 
-from peertransfer.transport import upgrade
+from peertransfer.transport.limits import Limits
 from peertransfer.transport.salsa import sodium_function
 
 PEER = ID.from_pubkey(create_new_key_pair(b"p" * 32).public_key)
@@ -88,7 +88,7 @@ def test_the_librarys_dial_waits_250_ms_even_when_it_succeeds():
 
 def test_fact_5_idle_sockets_are_kept_for_ten_seconds_and_not_counted_by_address():
     assert network_config.INBOUND_UPGRADE_TIMEOUT == 10.0, "measure fact 5 again"
-    assert upgrade.UPGRADE_SECONDS == 5
+    assert Limits().handshake_seconds == 5
     source = inspect.getsource(swarm.Swarm)
     assert "self._inbound_limiter = trio.CapacityLimiter" in source, (
         "the library counts inbound sockets in another way: is net/gate.py still needed?"

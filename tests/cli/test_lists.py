@@ -57,6 +57,24 @@ def test_status_tells_that_nothing_is_disclosed_while_nothing_can_be_recorded(cl
     assert cli("--json", "status").document["ledger"] == failure
 
 
+def test_status_tells_the_limits_that_were_reached_and_no_others(cli, node):
+    node.answers["status"] = {
+        "state": "running",
+        "hosts": [],
+        "limits": {
+            "streams": {"limit": 1024, "reached": 0},
+            "window": {"limit": 262144, "reached": 1},
+            "waiting": {"limit": 32, "reached": 1500},
+        },
+    }
+    out = cli("status").out
+    assert "window (262144): 1 time\n" in out
+    assert "waiting (32): 1500 times\n" in out
+    assert "streams" not in out
+    node.answers["status"]["limits"] = {"window": {"limit": 262144, "reached": 0}}
+    assert "limits reached" not in cli("status").out
+
+
 def test_tables_fit_eighty_columns(cli, node):
     long = "x" * 200
     rows = [

@@ -4,7 +4,7 @@ import pytest
 from kad_kit import addr, key, peer_id, record
 
 from peertransfer.disclosure.views import PeerRecord
-from peertransfer.errors import RemoteProtocolError
+from peertransfer.errors import RemoteProtocolError, UnsupportedError
 from peertransfer.kademlia.distance import distance
 from peertransfer.kademlia.provider_store import ProviderStore
 from peertransfer.kademlia.routing_table import RoutingTable
@@ -121,7 +121,7 @@ def test_a_question_without_a_key_is_refused(type_):
 
 @pytest.mark.parametrize("type_", [KadType.PUT_VALUE, KadType.GET_VALUE])
 def test_values_are_refused(type_):
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(UnsupportedError):
         Server(1).ask(type_)
 
 

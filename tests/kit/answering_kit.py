@@ -1,7 +1,6 @@
 """A provider and a getter on one stream: real engine, store, machines and ``PeerStream``; only the muxer is memory."""
 
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 
 import pytest
 import trio
@@ -24,6 +23,7 @@ from peertransfer.store.database import Database
 from peertransfer.store.ledger import Ledger
 from peertransfer.store.links import Links, StoredLink
 from peertransfer.store.shares import Shares
+from peertransfer.transport.tally import Tally
 from peertransfer.wire import messages as m
 from peertransfer.wire.codes import RefusalCode
 from peertransfer.wire.exchange_codec import decode_frame
@@ -85,7 +85,7 @@ class MemoryStream:
 
     def __init__(self, peer_id, inbound, outbound):
         self.peer_id = peer_id
-        self.tally = SimpleNamespace(sent=0, received=0)
+        self.tally = Tally()
         self.inbound, self.outbound = inbound, outbound
 
     async def read_pieces(self, limit):

@@ -108,9 +108,9 @@ async def run_dht(number, folder, *, seed=None, policy=CLOSED, greets=True, **op
 
 
 @asynccontextmanager
-async def run_dhts(count, folder):
+async def run_dhts(count, folder, **options):
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(run_dht(1 + one, folder)) for one in range(count)]
+        yield [await stack.enter_async_context(run_dht(1 + one, folder, **options)) for one in range(count)]
 
 
 async def until(condition, seconds=5):

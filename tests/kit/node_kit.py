@@ -1,6 +1,7 @@
 """Whole nodes on loopback, in the test's own loop: so that a test can make one lie, or watch what another does."""
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from store_kit import make_tree
 
@@ -15,6 +16,7 @@ from peertransfer.service.home_setup import init_home
 from peertransfer.service.node import Node
 from peertransfer.store.database import Database
 from peertransfer.store.home import open_home
+from peertransfer.transport.limits import Limits
 
 
 class Peer:
@@ -85,21 +87,24 @@ def _flipped(verified):
 
 
 @asynccontextmanager
-async def running(path, *, twin_of=None, ip="127.0.0.1"):
+async def running(path, *, twin_of=None, ip="127.0.0.1", **limits):
     """Run a node.
 
     Args:
         path: its home, made here.
         twin_of: a peer whose shares and links this one has too, under a key of its own; it needs another ``ip``.
         ip: where it listens.
+        limits: those that differ from the defaults, also beyond what a config may say.
     """
     init_home(path, accept_privacy=True)
     home = open_home(path)
     async with Database(home.database_path) as own, open_nursery() as nursery:
         database = twin_of.database if twin_of else own
-        node = Node(home, load_config(home.config_path), database, [f"/ip4/{ip}/tcp/0"])
+        config = replace(load_config(home.config_path), limits=Limits(**limits))
+        node = Node(home, config, database, [f"/ip4/{ip}/tcp/0"])
         await nursery.start(node.run)
         peer = Peer(path, node, database)
+        peer.allowance = node._hosts.allowance
         peer.host = (await node._hosts.host_for(OPEN)).runtime.host
         yield peer
         nursery.cancel_scope.cancel()

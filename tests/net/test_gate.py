@@ -3,7 +3,12 @@
 import trio
 import trio.testing
 
-from peertransfer.net.gate import MAX_WAITING, MAX_WAITING_PER_SOURCE, WaitingRoom
+from peertransfer.net.gate import WaitingRoom
+from peertransfer.transport.allowance import Allowance
+from peertransfer.transport.limits import Limits
+
+MAX_WAITING = Limits().waiting
+MAX_WAITING_PER_SOURCE = Limits().waiting_per_ipv4
 
 
 async def fill(nursery, room, hosts, pushed_out):
@@ -18,7 +23,7 @@ async def fill(nursery, room, hosts, pushed_out):
 
 
 async def test_the_ninth_of_one_source_pushes_out_the_first_of_it():
-    room, pushed_out = WaitingRoom(), []
+    room, pushed_out = WaitingRoom(Allowance()), []
     async with trio.open_nursery() as nursery:
         others = ["192.0.2.1", "198.51.100.7"]
         await fill(nursery, room, [*others, *["203.0.113.9"] * MAX_WAITING_PER_SOURCE], pushed_out)
@@ -31,7 +36,7 @@ async def test_the_ninth_of_one_source_pushes_out_the_first_of_it():
 
 
 async def test_addresses_of_one_ipv6_network_are_one_source():
-    room, pushed_out = WaitingRoom(), []
+    room, pushed_out = WaitingRoom(Allowance()), []
     async with trio.open_nursery() as nursery:
         await fill(nursery, room, [f"2001:db8::{number:x}" for number in range(1, 10)], pushed_out)
         assert pushed_out == ["2001:db8::1"]
@@ -41,7 +46,7 @@ async def test_addresses_of_one_ipv6_network_are_one_source():
 
 
 async def test_a_full_room_makes_place_at_the_cost_of_who_holds_most():
-    room, pushed_out = WaitingRoom(), []
+    room, pushed_out = WaitingRoom(Allowance()), []
     async with trio.open_nursery() as nursery:
         crowd = [f"203.0.113.{number // 8}" for number in range(MAX_WAITING - 3)]
         await fill(nursery, room, [*crowd, "192.0.2.1", "192.0.2.2", "192.0.2.3"], pushed_out)
@@ -53,7 +58,7 @@ async def test_a_full_room_makes_place_at_the_cost_of_who_holds_most():
 
 
 async def test_this_machine_has_no_bound_of_its_own():
-    room, pushed_out = WaitingRoom(), []
+    room, pushed_out = WaitingRoom(Allowance()), []
     async with trio.open_nursery() as nursery:
         await fill(nursery, room, ["127.0.0.1"] * (MAX_WAITING_PER_SOURCE + 4), pushed_out)
         assert pushed_out == []
@@ -61,7 +66,7 @@ async def test_this_machine_has_no_bound_of_its_own():
 
 
 async def test_whoever_is_done_leaves_the_room():
-    room = WaitingRoom()
+    room = WaitingRoom(Allowance())
     for _ in range(3 * MAX_WAITING):
         with room.enter("203.0.113.9"):
             assert len(room) == 1

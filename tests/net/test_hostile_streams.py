@@ -17,9 +17,12 @@ from peertransfer.disclosure import views as v
 from peertransfer.disclosure.audience import OnePeer
 from peertransfer.disclosure.frame import seal_frame
 from peertransfer.errors import DisclosureError, PeerTimeoutError, RemoteProtocolError, StreamLostError
-from peertransfer.net.host import MAX_STREAMS_PER_PROTOCOL, NetworkHost
+from peertransfer.net.host import NetworkHost
+from peertransfer.transport.limits import Limits
 from peertransfer.transport.negotiation import HEADER
-from peertransfer.transport.yamux_session import MAX_INBOUND_STREAMS
+
+MAX_STREAMS_PER_PROTOCOL = Limits().streams_per_protocol
+MAX_INBOUND_STREAMS = Limits().streams_per_connection
 
 pytestmark = pytest.mark.swarm
 

@@ -26,14 +26,14 @@ from peertransfer.errors import (
     RemoteProtocolError,
     StreamLostError,
 )
-from peertransfer.net.gate import MAX_WAITING
 from peertransfer.net.host import NetworkHost
 from peertransfer.net.identify import FAREWELL_SECONDS, IDENTIFY
-from peertransfer.transport.upgrade import UPGRADE_SECONDS
+from peertransfer.transport.limits import Limits
 from peertransfer.wire.identify_codec import encode_identify
 
 pytestmark = pytest.mark.swarm
 
+MAX_WAITING, UPGRADE_SECONDS = Limits().waiting, Limits().handshake_seconds
 ECHO = "/test/echo/1.0.0"
 PSK, OTHER_PSK = b"k" * 32, b"o" * 32
 

@@ -18,8 +18,9 @@ from peertransfer.policy.engine import Engine
 from peertransfer.policy.facts import ItemFacts
 from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.preset import CLOSED
-from peertransfer.service import dht_serving
 from peertransfer.store.ledger_pages import LedgerFilter
+from peertransfer.transport.allowance import Allowance
+from peertransfer.transport.limits import Limits
 from peertransfer.wire.kad_codec import answer_reader, decode_kad, encode_get_providers
 
 pytestmark = pytest.mark.swarm
@@ -101,9 +102,9 @@ async def test_a_peer_that_the_policy_keeps_look_ups_from_is_passed_over(tmp_pat
         assert await getter.dht.find_providers(locator(1)) == ()
 
 
-async def test_a_stream_that_a_server_ended_early_is_no_failure_of_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(dht_serving, "IDLE_SECONDS", 0.05)
-    async with run_dhts(2, tmp_path) as (getter, other):
+async def test_a_stream_that_a_server_ended_early_is_no_failure_of_it(tmp_path):
+    allowance = Allowance(Limits(idle_seconds=0.05))
+    async with run_dhts(2, tmp_path, allowance=allowance) as (getter, other):
         await getter.meet(other)
         other.dht.store.add(KEY, PeerRecord(peer_id(7), (addr(7),)), peer_id(7), trio.current_time())
         for _ in range(2):
@@ -345,7 +346,7 @@ async def test_a_peer_that_was_restarted_is_told_again_and_found_at_its_new_port
 async def test_a_peer_that_serves_no_more_leaves_the_table(tmp_path):
     async with run_dhts(2, tmp_path) as (near, far):
         await near.meet(far)
-        far.host._handlers.pop(near.dht._protocol)
+        far.host._server.handlers.pop(near.dht._protocol)
         far.host.identify_answer.__self__.protocol_ids = ("/ipfs/id/1.0.0",)
         await near.host.disconnect(far.host.peer_id)
         await until(lambda: not near.host.is_connected(far.host.peer_id))

@@ -178,7 +178,6 @@ async def test_of_a_file_that_is_replaced_only_the_leaves_that_differ_are_fetche
 
 
 async def test_reading_back_what_is_here_may_take_longer_than_an_answer(tmp_path, monkeypatch):
-    monkeypatch.setattr("peertransfer.service.fetching.ANSWER_SECONDS", 2)
     open_file = PartialFolder.open_file
 
     async def slow(*args):
@@ -186,7 +185,10 @@ async def test_reading_back_what_is_here_may_take_longer_than_an_answer(tmp_path
         return await open_file(*args)
 
     monkeypatch.setattr(PartialFolder, "open_file", slow)
-    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+    async with (
+        node_kit.running(tmp_path / "giver") as giver,
+        node_kit.running(tmp_path / "getter", request_seconds=2) as getter,
+    ):
         answer = await giver.share(FILES)
         with trio.fail_after(8):
             await getter.get(answer["link"], tmp_path / "dest", giver)

@@ -11,6 +11,7 @@ from libp2p.stream_muxer.exceptions import (
     MuxedStreamReset,
 )
 
+from peertransfer.transport.allowance import Allowance
 from peertransfer.transport.connection import ANSWER_SECONDS, DESERTED_SECONDS, KEEP_ALIVE_SECONDS, Connection
 from peertransfer.transport.multiaddrs import TcpAddr
 from peertransfer.transport.records import RecordOpener, RecordSealer
@@ -23,9 +24,11 @@ KEYS = bytes(32), bytes(range(32))
 MIB = 1 << 20
 
 
-def connection_over(stream, keys, *, is_initiator):
+def connection_over(stream, keys, *, is_initiator, allowance=None):
     wire = Wire(stream, sealer=RecordSealer(keys[0]), opener=RecordOpener(keys[1]), cipher=None, unread=b"")
-    return Connection(wire, PEER, is_initiator=is_initiator, remote=ADDR, unread=b"")
+    return Connection(
+        wire, PEER, is_initiator=is_initiator, remote=ADDR, unread=b"", allowance=allowance or Allowance()
+    )
 
 
 @pytest.fixture

@@ -6,8 +6,11 @@ import trio.testing
 from libp2p.network.connection.exceptions import RawConnError
 from libp2p.peer.id import ID
 
+from peertransfer.transport.allowance import Allowance
+from peertransfer.transport.limits import Limits
 from peertransfer.transport.muxer import QUEUED_FRAMES, Muxer
-from peertransfer.transport.yamux_session import MAX_WINDOWS
+
+MAX_WINDOWS = Limits().windows_per_connection
 
 PEER = ID(b"\x00\x24\x08\x01\x12\x20" + bytes(32))
 FRAME = b"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x08" + b"payload."
@@ -44,7 +47,7 @@ async def slow():
 
 @pytest.fixture
 async def muxer(slow, nursery):
-    muxer = Muxer(slow, PEER, slow)
+    muxer = Muxer(slow, PEER, slow, Allowance())
     nursery.start_soon(muxer.start)
     await trio.testing.wait_all_tasks_blocked()
     return muxer

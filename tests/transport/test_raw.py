@@ -9,9 +9,13 @@ import trio.testing
 from libp2p.io.exceptions import MessageTooLarge
 
 from peertransfer.errors import NetworkKeyError
+from peertransfer.transport.allowance import Allowance
+from peertransfer.transport.limits import Limits
 from peertransfer.transport.multiaddrs import TcpAddr
 from peertransfer.transport.pnet import GREETING, PnetCipher
-from peertransfer.transport.raw import GREETING_SECONDS, HANDSHAKE_BUDGET, RawConn
+from peertransfer.transport.raw import GREETING_SECONDS, RawConn
+
+HANDSHAKE_BUDGET = Limits().handshake_octets
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 REMOTE = TcpAddr("ip4", "192.0.2.1", 4001)
@@ -19,7 +23,7 @@ REMOTE = TcpAddr("ip4", "192.0.2.1", 4001)
 
 def conn_of(stream, key=None, *, is_initiator=False, nonce=bytes(24)):
     cipher = None if key is None else PnetCipher(key, nonce)
-    return RawConn(stream, cipher, is_initiator=is_initiator, remote=REMOTE)
+    return RawConn(stream, cipher, is_initiator=is_initiator, remote=REMOTE, allowance=Allowance())
 
 
 def ends(key=None, other_key=None):

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from peertransfer.errors import LocalProtocolError, RemoteProtocolError
+from peertransfer.transport.allowance import Allowance
+from peertransfer.transport.limits import Limits
 from peertransfer.transport.yamux_events import (
     DataReceived,
     PingAnswered,
@@ -27,14 +29,15 @@ from peertransfer.transport.yamux_frames import (
     pack_header,
     unpack_header,
 )
-from peertransfer.transport.yamux_session import (
-    FRAME_PAYLOAD,
-    MAX_CONTROL,
-    MAX_INBOUND_STREAMS,
-    MAX_LINGERING,
-    MAX_WINDOWS,
-    YamuxSession,
-)
+from peertransfer.transport.yamux_lingering import MAX_LINGERING
+from peertransfer.transport.yamux_session import FRAME_PAYLOAD, MAX_CONTROL, YamuxSession
+
+MAX_INBOUND_STREAMS = Limits().streams_per_connection
+MAX_WINDOWS = Limits().windows_per_connection
+
+
+def session_of(*, is_initiator, **limits):
+    return YamuxSession(is_initiator=is_initiator, allowance=Allowance(Limits(**limits)))
 
 
 def frames_of(session, limit=1 << 24):
@@ -59,7 +62,7 @@ def data(number, octets, flags=0):
 
 @pytest.fixture
 def server():
-    return YamuxSession(is_initiator=False)
+    return session_of(is_initiator=False)
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ class TwoSides(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
-        self.sides = [YamuxSession(is_initiator=True), YamuxSession(is_initiator=False)]
+        self.sides = [session_of(is_initiator=True), session_of(is_initiator=False)]
         self.wires = [bytearray(), bytearray()]
         self.numbers = [[], []]
         self.sent = [{}, {}]
@@ -174,7 +177,7 @@ TestTwoSides = TwoSides.TestCase
 
 
 def test_a_window_that_is_full_holds_the_writer_and_an_update_lets_it_go():
-    client = YamuxSession(is_initiator=True)
+    client = session_of(is_initiator=True)
     number = client.open_stream(0.0)
     client.write(number, [bytes(INITIAL_WINDOW + 10)])
     sent = frames_of(client)
@@ -203,7 +206,7 @@ def test_octets_on_a_reset_stream_are_dropped_within_its_window_and_end_the_sess
     opened.reset(1)
     assert frames_of(opened) == [(WINDOW_UPDATE, RST, 1, 0)]
     assert hear(opened, data(1, bytes(INITIAL_WINDOW))) == []
-    with pytest.raises(RemoteProtocolError, match="not open"):
+    with pytest.raises(RemoteProtocolError, match="window"):
         hear(opened, pack_header(DATA, 0, 1, 1))
 
 
@@ -265,7 +268,7 @@ def test_a_window_beyond_all_bounds_ends_the_session(opened):
 
 
 def test_streams_that_write_take_turns():
-    client = YamuxSession(is_initiator=True)
+    client = session_of(is_initiator=True)
     numbers = [client.open_stream(0.0) for _ in range(3)]
     for number in numbers:
         client.write(number, [bytes(3 * FRAME_PAYLOAD)])
@@ -274,7 +277,7 @@ def test_streams_that_write_take_turns():
 
 
 def test_the_end_of_a_stream_goes_with_its_last_octets():
-    client = YamuxSession(is_initiator=True)
+    client = session_of(is_initiator=True)
     number = client.open_stream(0.0)
     client.write(number, [b"abc"])
     client.close_write(number)

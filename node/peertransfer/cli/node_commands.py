@@ -11,7 +11,7 @@ import click
 
 from peertransfer.cli import asking
 from peertransfer.cli.frame import Command, Settings, accept_privacy_option
-from peertransfer.cli.output import number, records, say, short, show_document, text, texts
+from peertransfer.cli.output import mapping, number, records, say, short, show_document, text, texts
 from peertransfer.cli.spans import count_text, moment_text, size_text, span_text
 from peertransfer.cli.tables import show_facts, show_table
 from peertransfer.control.faults import sentences
@@ -110,6 +110,7 @@ def status(settings: Settings) -> None:
             ("content", f"{sent} sent, {received} received since start"),
         ]
     )
+    _show_reached(mapping(answer, "limits"))
     for host in records(answer, "hosts"):
         say()
         name = text(host, "name") or text(host, "network_id")
@@ -124,6 +125,17 @@ def _not_recording(ledger: object) -> str:
     since = moment_text(number(ledger, "since"))
     why = sentences(text(ledger, "reason"), "it goes on by itself once that is mended")
     return f"can't be written, so nothing is disclosed, since {since}. {why}"
+
+
+def _show_reached(limits: Mapping[str, object]) -> None:
+    """Show the limits that were reached: somebody asks much of this node, or attacks it."""
+    reached = [name for name in limits if number(mapping(limits, name), "reached")]
+    if reached:
+        say()
+        say("limits reached since start; docs/transport.md tells what each is for")
+    for name in reached:
+        one = mapping(limits, name)
+        say(f"  {name} ({number(one, 'limit'):.0f}): {count_text(number(one, 'reached'), 'time')}")
 
 
 def _connected(host: Mapping[str, object]) -> str:

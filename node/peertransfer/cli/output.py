@@ -61,6 +61,12 @@ def records(answer: Answer, key: str) -> list[Answer]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list | tuple) else []
 
 
+def mapping(answer: Answer, key: str) -> Answer:
+    """Return the object under ``key``; an empty one where there is none."""
+    value = answer.get(key)
+    return value if isinstance(value, dict) else {}
+
+
 def texts(answer: Answer, key: str) -> list[str]:
     """Return the texts of the list ``key``."""
     value = answer.get(key)

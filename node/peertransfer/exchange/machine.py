@@ -66,6 +66,11 @@ class Machine(ABC, Generic[E]):
         return len(self._outstanding)
 
     @property
+    def is_in_frame(self) -> bool:
+        """Whether a frame, or what follows it, began to come and is not whole yet."""
+        return not self._reader.is_between_frames
+
+    @property
     def getter_nonce(self) -> bytes:
         """The getter's nonce, after its hello."""
         return self._hello_of(Role.GETTER).nonce

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from peertransfer.errors import RemoteProtocolError
+from peertransfer.errors import RemoteProtocolError, UnsupportedError
 from peertransfer.kademlia.routing_table import K
 from peertransfer.wire.kad_codec import is_multihash
 from peertransfer.wire.kad_messages import KadMessage, KadType
@@ -55,13 +55,13 @@ def answer(
         seen_at: binary multiaddr of its connection, if known.
 
     Raises:
-        RemoteProtocolError: a type that this node does not serve, a key that is none, or a record under
-            another's name: reset the stream.
+        UnsupportedError: a type that this node does not serve, no breach: reset the stream.
+        RemoteProtocolError: a key that is none, or a record under another's name: reset the stream.
     """
     if query.type is KadType.PING:
         return KadAnswer(query.type, query.key)
     if query.type not in {KadType.FIND_NODE, KadType.GET_PROVIDERS, KadType.ADD_PROVIDER}:
-        raise RemoteProtocolError("a DHT message is of a type that this node does not serve")
+        raise UnsupportedError("a DHT message is of a type that this node does not serve")
     if not query.key:
         raise RemoteProtocolError("a DHT message has no key")
     if query.type is KadType.ADD_PROVIDER:

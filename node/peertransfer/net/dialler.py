@@ -6,7 +6,7 @@ It knows no streams and keeps nobody connected (``net.reconnect``).
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -16,7 +16,7 @@ from peertransfer.transport.dialing import first_to_answer
 from peertransfer.transport.tcp import open_connection, order, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from peertransfer.errors import PeertransferError
     from peertransfer.net.notices import Notices
@@ -32,10 +32,24 @@ PARALLEL_DIALS = 8
 class Dialler:
     """Dials for one host."""
 
-    def __init__(self, own_peer_id: str, upgrader: Upgrader, swarm: Any, notices: Notices) -> None:
+    def __init__(
+        self,
+        own_peer_id: str,
+        upgrader: Upgrader,
+        keep: Callable[[Connection | Muxer], Awaitable[object]],
+        notices: Notices,
+    ) -> None:
+        """Prepare to dial.
+
+        Args:
+            own_peer_id: never dialled.
+            upgrader: of this host.
+            keep: keeps a connection, or closes it and raises why.
+            notices: who is connected.
+        """
         self._own_peer_id = own_peer_id
         self._upgrader = upgrader
-        self._swarm = swarm
+        self._keep = keep
         self._notices = notices
         self._slots = trio.CapacityLimiter(PARALLEL_DIALS)
         self._dialling: dict[str, trio.Lock] = {}
@@ -47,7 +61,8 @@ class Dialler:
 
         Raises:
             NetworkKeyError: the peer holds another network key.
-            DialError: nobody answered, or somebody else did, or not exactly one peer is named.
+            DialError: nobody answered, or somebody else did, or not exactly one peer is named; or this host
+                has no room for a connection, or shut the peer out.
             PeerTimeoutError: somebody takes calls there and does not shake hands.
         """
         named = {addr.peer_id for addr in addrs if addr.peer_id} | ({peer_id} if peer_id else set())
@@ -90,7 +105,7 @@ class Dialler:
             raise self._worst([*failures, *more], peer_id)
         addr, muxer = won[0]
         with handshake_errors(str(addr), peer_id):
-            await self._swarm.add_conn(muxer, "outbound")
+            await self._keep(muxer)
         self.reached[peer_id] = addr
 
     async def _reach(self, addr: TcpAddr, peer_id: str, deadline: float) -> Connection | Muxer:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,19 +21,23 @@ import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.tools.anyio_service import background_trio_service
 
-from peertransfer.errors import DisclosureError, PeertransferError, RemoteProtocolError, StreamLostError
+from peertransfer.errors import DialError, PeertransferError, StreamLostError
 from peertransfer.net.addresses import expand, peer_id_octets
+from peertransfer.net.conduct import Conduct
+from peertransfer.net.crowd import one_to_close
 from peertransfer.net.dialler import Dialler
 from peertransfer.net.gate import WaitingRoom
 from peertransfer.net.identify import IDENTIFY, IDENTIFY_PUSH, answer, read_identify
 from peertransfer.net.library import QuietHost, make_swarm
 from peertransfer.net.notices import ConnectionInfo, Notices
+from peertransfer.net.pace import Pace
 from peertransfer.net.peer_stream import PeerStream
+from peertransfer.net.serving import STREAM_SECONDS, StreamHandler, StreamServer
 from peertransfer.net.translate import HANDSHAKE_ERRORS, stream_errors, teardown_errors
+from peertransfer.transport.allowance import Allowance
 from peertransfer.transport.barrier import CrashBarrier
 from peertransfer.transport.multiaddrs import TcpAddr
-from peertransfer.transport.negotiation import accept_protocol, propose_protocol
-from peertransfer.transport.ping import PING, echo_pings
+from peertransfer.transport.negotiation import propose_protocol
 from peertransfer.transport.swarm_stream import stream_of
 from peertransfer.transport.tcp import keep_alive, open_listener, remote_of
 from peertransfer.transport.upgrade import Upgrader
@@ -43,22 +46,17 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from peertransfer.disclosure.frame import SealedFrame
+    from peertransfer.transport.connection import Connection
+    from peertransfer.transport.muxer import Muxer
     from peertransfer.wire.identify_codec import IdentifyMessage
 
 log = logging.getLogger("peertransfer.net")
 
 __all__ = ["ConnectionInfo", "NetworkHost"]
 
-StreamHandler = Callable[[PeerStream], Awaitable[None]]
 IdentifyAnswer = Callable[[str, "bytes | None"], "Awaitable[SealedFrame | None]"]
 
 DIAL_SECONDS = 10.0
-STREAM_SECONDS = 10.0
-"""From opening a stream to the agreed protocol."""
-MAX_STREAMS_PER_PROTOCOL = 8
-"""Streams of one protocol that a peer may have open to us."""
-MAX_STREAMS = 1024
-"""Inbound streams of all peers."""
 STOP_SECONDS = 3.0
 
 
@@ -74,6 +72,7 @@ class NetworkHost:
         listen_addrs: Sequence[str],
         announce_addrs: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
+        allowance: Allowance | None = None,
         on_library: bool = False,
     ) -> None:
         """Prepare a host.
@@ -85,6 +84,7 @@ class NetworkHost:
             listen_addrs: TCP multiaddrs; port 0 draws one.
             announce_addrs: told instead of the bound ones, where given.
             clock: gives Unix seconds.
+            allowance: the limits, and what all hosts of this node have spent of them.
             on_library: use the library's records and yamux, to place a fault.
 
         Raises:
@@ -95,9 +95,14 @@ class NetworkHost:
         self._announced = [TcpAddr.parse(addr).bare() for addr in announce_addrs]
         self._bound: list[TcpAddr] = []
         key_pair = create_new_key_pair(seed)
-        self._upgrader = Upgrader(key_pair, psk, on_library=on_library)
-        self._swarm: Any = make_swarm(key_pair)
-        self._library = QuietHost(self._swarm, self._serve_stream)
+        self._allowance = allowance = allowance or Allowance()
+        self._upgrader = Upgrader(key_pair, psk, allowance, on_library=on_library)
+        self._pace = Pace(allowance)
+        self._conduct = Conduct(allowance)
+        self._server = StreamServer(allowance, self._pace, self._conduct, self._shut_out)
+        self._server.handlers = {IDENTIFY: self._answer_identify, IDENTIFY_PUSH: self._hear_push}
+        self._swarm: Any = make_swarm(key_pair, allowance.limits)
+        self._library = QuietHost(self._swarm, self._server.serve)
         self.peer_id: str = self._library.get_id().to_base58()
         self.peer_id_bytes = peer_id_octets(self.peer_id)
         self.identify_answer: IdentifyAnswer | None = None
@@ -108,15 +113,15 @@ class NetworkHost:
         """Called with the ID of a peer whose last connection ended."""
         self._notices = Notices(clock, self._came, self._went)
         self._swarm.register_notifee(self._notices)
-        self._dialler = Dialler(self.peer_id, self._upgrader, self._swarm, self._notices)
+        self._dialler = Dialler(self.peer_id, self._upgrader, self._add, self._notices)
         self._learned: dict[str, IdentifyMessage] = {}
         self._gone: dict[str, trio.Event] = {}
-        self._room = WaitingRoom()
-        self._handlers: dict[str, StreamHandler] = {
-            IDENTIFY: self._answer_identify,
-            IDENTIFY_PUSH: self._hear_push,
-        }
-        self._serving: Counter[tuple[str, str]] = Counter()
+        self._room = WaitingRoom(allowance)
+        self._nursery: trio.Nursery | None = None
+        self._arriving = 0
+        """Connections that are being added."""
+        self._leaving: set[Any] = set()
+        """Connections that are closed for others."""
         self._exit = contextlib.AsyncExitStack()
 
     # --- life --------------------------------------------------------------------------------------
@@ -135,7 +140,7 @@ class NetworkHost:
                 self._bound.append(at)
                 bound.append(listener)
             await stack.enter_async_context(background_trio_service(self._swarm))
-            nursery = await stack.enter_async_context(trio.open_nursery())
+            self._nursery = nursery = await stack.enter_async_context(trio.open_nursery())
             stack.callback(nursery.cancel_scope.cancel)
             if bound:
                 nursery.start_soon(trio.serve_listeners, self._admit, bound)
@@ -238,15 +243,59 @@ class NetworkHost:
             if remote is None:
                 return
             keep_alive(socket)
-            connection = None
+            muxer = connection = None
             try:
                 with self._room.enter(remote.host):
                     muxer = await self._upgrader.upgrade(socket, remote)
-                    connection = await self._swarm.add_conn(muxer, "inbound")
+                if muxer is not None:
+                    connection = await self._add(muxer)
             except (*HANDSHAKE_ERRORS, PeertransferError, trio.TooSlowError) as exc:
                 log.debug("inbound_connection_refused", extra={"reason": type(exc).__name__})
             if connection is not None:
                 await connection.event_closed.wait()
+
+    async def _add(self, muxer: Connection | Muxer) -> Any:
+        """Keep a connection of which the peer is known; one that may not stay is closed.
+
+        Raises:
+            DialError: every connection carries a transfer, or the peer broke the protocol too often.
+        """
+        peer_id = muxer.peer_id.to_base58()
+        if self._conduct.is_shut_out(peer_id) or not self._make_room():
+            await muxer.abandon()
+            raise DialError(
+                "No connection to this peer can be kept now", "Try again in a minute.", peer=peer_id
+            )
+        if self._notices.count_of(peer_id) >= self._allowance.limits.connections_per_peer:
+            self._allowance.reach("connections_per_peer")
+        self._arriving += 1
+        try:
+            return await self._swarm.add_conn(muxer, "outbound" if muxer.is_initiator else "inbound")
+        finally:
+            self._arriving -= 1
+
+    def _make_room(self) -> bool:
+        """Close an idle connection if there are as many as there may be; tell whether there is room now."""
+        kept = [one for one in self._notices.oldest_first() if one not in self._leaving]
+        if len(kept) + self._arriving < self._allowance.limits.connections:
+            return True
+        self._allowance.reach("connections")
+        leaving = one_to_close(kept)
+        if leaving is None or self._nursery is None:
+            return False
+        self._leaving.add(leaving)
+        self._nursery.start_soon(self._see_off, leaving)
+        return True
+
+    async def _see_off(self, connection: Any) -> None:
+        try:
+            await _close(connection)
+        finally:
+            self._leaving.discard(connection)
+
+    def _shut_out(self, peer_id: str) -> None:
+        if self._nursery is not None:
+            self._nursery.start_soon(self.disconnect, peer_id)
 
     def _came(self, peer_id: str) -> None:
         if self.on_connected is not None:
@@ -265,7 +314,7 @@ class NetworkHost:
 
     def set_handler(self, protocol_id: str, handler: StreamHandler) -> None:
         """Have inbound streams of a protocol handled; a stream that its handler leaves open is closed."""
-        self._handlers[protocol_id] = handler
+        self._server.handlers[protocol_id] = handler
 
     async def open_stream(self, peer_id: str, protocol_id: str) -> PeerStream:
         """Open a stream to a connected peer.
@@ -289,7 +338,7 @@ class NetworkHost:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + 1), teardown_errors():
                     await stream.reset()
         if is_agreed:
-            return PeerStream(stream, protocol_id)
+            return PeerStream(stream, protocol_id, self._allowance, self._pace)
         raise StreamLostError("The peer opens no stream", "It is tried again.", peer=peer_id)
 
     async def identify(self, peer_id: str) -> IdentifyMessage:
@@ -306,57 +355,6 @@ class NetworkHost:
             await stream.aclose()
         self._learned[peer_id] = said
         return said
-
-    async def _serve_stream(self, library_stream: Any) -> None:
-        """Agree on a protocol with whoever opened a stream, and have it handled."""
-        peer_id: str = library_stream.muxed_conn.peer_id.to_base58()
-        barrier = CrashBarrier("stream_crashed", peer_id)
-        is_served = False
-        try:
-            with barrier:
-                try:
-                    is_served = await self._negotiate_and_handle(library_stream, peer_id)
-                except DisclosureError:
-                    raise  # our bug: the barrier logs it in full
-                except PeertransferError as error:
-                    # A line for each would let a stranger fill the log.
-                    log.debug("stream_failed", extra={"peer": peer_id[-8:], "reason": error.code})
-        finally:
-            if not is_served:
-                with trio.CancelScope(shield=True, deadline=trio.current_time() + 1), teardown_errors():
-                    await library_stream.reset()
-
-    async def _negotiate_and_handle(self, library_stream: Any, peer_id: str) -> bool:
-        protocol_id = ""
-        stream = stream_of(library_stream)
-        with trio.move_on_after(STREAM_SECONDS), stream_errors(peer_id):
-            protocol_id = await accept_protocol(stream, {*self._handlers, PING})
-        if not protocol_id:
-            return False
-        library_stream.set_protocol(protocol_id)
-        with self._counted(peer_id, protocol_id):
-            if protocol_id == PING:
-                with stream_errors(peer_id):
-                    is_clean = await echo_pings(stream)
-                    await (stream.close() if is_clean else stream.reset())
-                return True
-            peer_stream = PeerStream(stream, protocol_id)
-            await self._handlers[protocol_id](peer_stream)
-            await peer_stream.aclose()
-        return True
-
-    @contextlib.contextmanager
-    def _counted(self, peer_id: str, protocol_id: str) -> Any:
-        key = (peer_id, protocol_id)
-        if self._serving[key] >= MAX_STREAMS_PER_PROTOCOL or self._serving.total() >= MAX_STREAMS:
-            raise RemoteProtocolError("A peer opens too many streams", peer=peer_id)
-        self._serving[key] += 1
-        try:
-            yield
-        finally:
-            self._serving[key] -= 1
-            if not self._serving[key]:
-                del self._serving[key]
 
     # --- identify ----------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from peertransfer.errors import ReachError, RemoteError, RemoteProtocolError
+from peertransfer.errors import PeerTimeoutError, ReachError, RemoteError, RemoteProtocolError
 from peertransfer.wire.framing import FrameReader
 from peertransfer.wire.identify_codec import MAX_IDENTIFY, IdentifyMessage, decode_identify
 
@@ -36,6 +36,7 @@ async def answer(
     observed_addr: bytes | None,
 ) -> None:
     """Answer a peer that asks who we are, with what was let out for it, or not at all."""
+    await stream.take_request()
     frame = await supplier(stream.peer_id, observed_addr) if supplier is not None else None
     if frame is None:
         await stream.reset()
@@ -51,10 +52,17 @@ async def read_identify(stream: PeerStream) -> IdentifyMessage:
 
     Raises:
         RemoteProtocolError: malformed, over a limit, or nothing at all.
+        PeerTimeoutError: it takes longer than ``IDENTIFY_SECONDS`` over it.
     """
+    with trio.move_on_after(IDENTIFY_SECONDS):
+        return await _read(stream)
+    raise PeerTimeoutError("The peer says too slowly who it is", peer=stream.peer_id)
+
+
+async def _read(stream: PeerStream) -> IdentifyMessage:
     reader = FrameReader(MAX_IDENTIFY)
     while True:
-        octets = await stream.receive(MAX_IDENTIFY, idle_seconds=IDENTIFY_SECONDS)
+        octets = await stream.receive(MAX_IDENTIFY)
         if not octets:
             raise RemoteProtocolError("The peer says nothing of itself", peer=stream.peer_id)
         reader.receive_data(octets)

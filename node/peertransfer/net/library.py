@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from libp2p.abc import INetStream
     from libp2p.crypto.keys import KeyPair
 
-MAX_CONNECTIONS = 512
-MAX_CONNECTIONS_PER_PEER = 2
-"""Two, because peers may dial each other at the same moment; of more, the least used one is closed."""
+    from peertransfer.transport.limits import Limits
+
+_NEVER_REACHED = 1 << 20
 
 
 class QuietSwarm(Swarm):
@@ -60,16 +60,20 @@ class QuietHost(BasicHost):
         await self._on_stream(net_stream)
 
 
-def make_swarm(key_pair: KeyPair) -> QuietSwarm:
-    """Return a swarm for an identity, with our caps; it upgrades nothing itself."""
+def make_swarm(key_pair: KeyPair, limits: Limits) -> QuietSwarm:
+    """Return a swarm for an identity; it upgrades nothing itself.
+
+    Of more connections to one peer than it may have, the least used is closed. The cap for all is the host's
+    (``net.crowd``); the library would refuse newcomers.
+    """
     quiet_logging()
     peer_id = ID.from_pubkey(key_pair.public_key)
     peerstore = PeerStore()
     peerstore.add_key_pair(peer_id, key_pair)
     config = ConnectionConfig(
-        max_connections=MAX_CONNECTIONS,
-        high_watermark=MAX_CONNECTIONS,
-        max_connections_per_peer=MAX_CONNECTIONS_PER_PEER,
+        max_connections=_NEVER_REACHED,
+        high_watermark=_NEVER_REACHED,
+        max_connections_per_peer=limits.connections_per_peer,
         grace_period=0,
         min_connections=0,
         low_watermark=0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from libp2p.abc import INotifee
@@ -56,6 +57,15 @@ class Notices(INotifee):
         """Return the newest connection to a peer that is still open."""
         usable = [conn for conn in self._links.get(peer_id, {}) if not conn.is_closed]
         return usable[-1] if usable else None
+
+    def oldest_first(self) -> list[Any]:
+        """Return every connection that is open, the oldest first."""
+        known = [(since, conn) for links in self._links.values() for conn, since in links.items()]
+        return [conn for _, conn in sorted(known, key=itemgetter(0)) if not conn.is_closed]
+
+    def count_of(self, peer_id: str) -> int:
+        """Return how many open connections there are to a peer."""
+        return sum(not conn.is_closed for conn in self._links.get(peer_id, {}))
 
     def infos(self) -> list[ConnectionInfo]:
         """Return every connection."""

@@ -12,7 +12,9 @@ import trio
 
 from peertransfer.disclosure.audience import Anyone, Audience, OnePeer
 from peertransfer.errors import AudienceMismatchError, DisclosureError, PeerTimeoutError
+from peertransfer.net.pace import Pace
 from peertransfer.net.translate import stream_errors, teardown_errors
+from peertransfer.transport.allowance import Allowance
 from peertransfer.transport.multiaddrs import peer_id_octets
 
 if TYPE_CHECKING:
@@ -22,16 +24,23 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 3600.0
 """Where the caller names no shorter wait."""
-STALL_SECONDS = 60.0
-"""A peer that takes not one octet for so long is gone; one that takes few is only slow."""
 CLOSE_SECONDS = 5.0
 
 
 class PeerStream:
     """A libp2p stream, and what its peer has proven on it."""
 
-    def __init__(self, stream: SwarmStream | MuxedStream, protocol_id: str) -> None:
+    def __init__(
+        self,
+        stream: SwarmStream | MuxedStream,
+        protocol_id: str,
+        allowance: Allowance | None = None,
+        pace: Pace | None = None,
+    ) -> None:
         self._stream = stream
+        self.allowance = allowance or Allowance()
+        self._pace = pace or Pace(self.allowance)
+        self._carries_transfer = False
         self.peer_id = stream.peer_id
         self.peer_id_bytes = peer_id_octets(stream.peer_id)
         self.protocol_id = protocol_id
@@ -52,26 +61,39 @@ class PeerStream:
             raise DisclosureError("a peer was about to be taken for another one")
         self.proven.add(audience)
 
-    async def send(self, frame: SealedFrame, *, stall_seconds: float = STALL_SECONDS) -> None:
+    def carry_transfer(self) -> None:
+        """Note that this stream carries a transfer: its connection is closed for no newcomer meanwhile."""
+        if not (self._carries_transfer or self._is_closed):
+            self._carries_transfer = self.tally.has_transferred = True
+            self.tally.transfers += 1
+
+    async def take_request(self) -> None:
+        """Wait until the peer may make one more request."""
+        await self._pace.take(self.peer_id)
+
+    async def send(self, frame: SealedFrame, *, stall_seconds: float | None = None) -> None:
         """Have head and body of a frame sent; whole frames go in the order of the calls.
 
         It returns while the last MiB may still wait to leave; the body must not change any more.
+        ``stall_seconds`` is the time over which the peer must keep the least rate, by default the limit's.
 
         Raises:
             AudienceMismatchError: it is sealed for somebody to whom this peer has not proven to belong.
             StreamLostError: the stream is over.
-            PeerTimeoutError: the peer took nothing for ``stall_seconds``.
+            PeerTimeoutError: the peer took less than the least rate.
         """
         if frame.audience not in self.proven:
             raise AudienceMismatchError(f"A frame for {frame.audience} was about to go to {self.peer_id}")
         pieces: list[bytes | memoryview] = [frame.head, *frame.body]
+        patience = self.allowance.limits.stall_seconds if stall_seconds is None else stall_seconds
         async with self._sending:
             try:
                 with stream_errors(self.peer_id):
-                    await self._stream.write_pieces(pieces, stall_seconds)
+                    await self._stream.write_pieces(pieces, patience)
             except trio.TooSlowError as exc:
                 raise PeerTimeoutError("The peer takes nothing", peer=self.peer_id) from exc
         self.tally.sent += sum(map(len, pieces))
+        self._pace.pay(self.peer_id, sum(map(len, frame.body)))
 
     async def receive_pieces(
         self, max_octets: int = 65_536, *, idle_seconds: float = IDLE_SECONDS
@@ -101,7 +123,7 @@ class PeerStream:
         """Close the stream; again: nothing. Whoever is cancelled meanwhile leaves it reset."""
         if self._is_closed:
             return
-        self._is_closed = True
+        self._finish()
         is_clean = False
         try:
             with teardown_errors():
@@ -114,8 +136,12 @@ class PeerStream:
     async def reset(self) -> None:
         """Break the stream off; after a close: nothing."""
         if not self._is_closed:
-            self._is_closed = True
+            self._finish()
             await self._reset()
+
+    def _finish(self) -> None:
+        self._is_closed = True
+        self.tally.transfers -= self._carries_transfer
 
     async def _reset(self) -> None:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS), teardown_errors():

@@ -18,11 +18,11 @@ from noise.exceptions import NoiseHandshakeError, NoiseInvalidMessage, NoiseMaxN
 
 from peertransfer.errors import (
     DialError,
+    ForeignKeyError,
     NetworkKeyError,
     PeerTimeoutError,
     RemoteProtocolError,
     StreamLostError,
-    UsageError,
 )
 from peertransfer.transport.muxed_stream import STREAM_ERRORS
 
@@ -33,7 +33,6 @@ HANDSHAKE_ERRORS = (
     *STREAM_ERRORS,
     ValueError,
     AssertionError,
-    AttributeError,  # P-256 identities under fastecdsa 4
     TypeError,
     ArithmeticError,
     LookupError,
@@ -46,7 +45,6 @@ HANDSHAKE_ERRORS = (
     NoiseMaxNonceError,
     NoiseValueError,
     RemoteProtocolError,
-    UsageError,  # the peer's identity is no Ed25519 key
 )
 """What a hostile or foreign handshake makes the library raise."""
 
@@ -82,6 +80,10 @@ def handshake_errors(where: str, peer_id: str) -> Iterator[None]:
             f"{where} takes calls, but does not shake hands",
             "It may hang or be overloaded: try again later.",
             peer=peer_id,
+        ) from exc
+    except ForeignKeyError as exc:
+        raise DialError(
+            f"{where} answers with another identity: {exc.message}", exc.hint, peer=peer_id
         ) from exc
     except HANDSHAKE_ERRORS as exc:
         if _is_mismatch(exc):

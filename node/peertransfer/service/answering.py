@@ -18,10 +18,17 @@ import trio
 from peertransfer.content.proof import Role, check_proof, prove
 from peertransfer.disclosure.audience import LinkHolders
 from peertransfer.disclosure.views import Hello
-from peertransfer.errors import NotFoundError, ReachError, RemoteError, StreamLostError
+from peertransfer.errors import (
+    NotFoundError,
+    ReachError,
+    RemoteError,
+    RemoteProtocolError,
+    StreamLostError,
+)
 from peertransfer.exchange import events as e
 from peertransfer.exchange.provider import Provider
 from peertransfer.exchange.states import State
+from peertransfer.net.patience import Patience
 from peertransfer.service.answers import Answers
 from peertransfer.service.facts import asker_of, wall_clock
 from peertransfer.service.granted import Granted
@@ -42,9 +49,6 @@ MAX_REQUESTS = 16
 """Requests that a getter may have outstanding on one stream."""
 REFUSAL_TICK_SECONDS = 0.05
 """Refusals leave at the next tick after the want arrived, whatever the reason took to find."""
-IDLE_SECONDS = 120.0
-"""A getter that says nothing for so long is gone."""
-READ_SIZE = 65_536
 REVIEW_SECONDS = 0.25
 """Between two looks at whether a grant still holds."""
 ENDING_SECONDS = 0.7
@@ -66,6 +70,7 @@ class Answering:
         self._machine = Provider(
             getter_peer=stream.peer_id_bytes, provider_peer=own_peer, max_requests=MAX_REQUESTS
         )
+        self._patience = Patience(stream)
         self._cancelled: set[int] = set()
         self._granted: Granted | None = None
         self._answers: Answers | None = None
@@ -87,6 +92,8 @@ class Answering:
                 is_clean = True
         except (RemoteError, ReachError) as error:
             log.info("stream_dropped", extra={"peer": self.peer_id[-8:], "reason": error.code})
+            if isinstance(error, RemoteProtocolError):
+                raise  # the host counts it
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
                 if self._granted is not None:
@@ -122,7 +129,9 @@ class Answering:
         while True:
             event = self._machine.next_event()
             if event is None:
-                octets = await self._stream.receive(READ_SIZE, idle_seconds=IDLE_SECONDS)
+                octets = await self._patience.receive(
+                    in_request=self._machine.is_in_frame, is_owed=self._is_owed
+                )
                 if octets:
                     self._machine.receive_data(octets)
                 else:
@@ -134,7 +143,11 @@ class Answering:
                     raise StreamLostError("the getter ended the stream", peer=self.peer_id)
                 return
             else:
+                await self._stream.take_request()
                 await send.send(event)
+
+    def _is_owed(self) -> bool:
+        return self._machine.outstanding_count > 0
 
     async def _react(self, event: e.ProviderEvent) -> bool:
         """Answer one event; tell whether the stream goes on."""
@@ -163,6 +176,7 @@ class Answering:
     async def _answer(self, event: GrantedRequest) -> bool:
         assert self._answers is not None  # the machine lets requests through under a grant only
         refusal = await self._answers.answer(event)
+        self._patience.note_answer()
         self._cancelled.discard(event.request_id)
         if refusal is None or self._is_ended:
             return True
@@ -202,6 +216,8 @@ class Answering:
             return False
         await self._stream.send(self._machine.send_grant(yes))
         self._granted = granted
+        self._patience.is_granted = True
+        self._stream.carry_transfer()
         self._answers = Answers(
             self._stream, self._machine, granted, may_go_on=self._holds, cancelled=self._cancelled
         )

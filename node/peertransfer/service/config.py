@@ -8,13 +8,16 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from peertransfer.errors import ConfigError
+from peertransfer.service.config_limits import HEADER, NAMES, TABLE, limits_text, parse_limits
 from peertransfer.store.ledger_retention import DAY_SECONDS, Retention
+from peertransfer.transport.limits import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 MAX_CONFIG_SIZE = 1 << 20
@@ -46,7 +49,8 @@ transport = "own"
 # Of the ledger (who learned what), entries older than this, or beyond this many, are dropped.
 ledger_days = 400
 ledger_entries = 2000000
-"""
+
+""" + limits_text()
 TRANSPORTS = ("own", "library")
 
 
@@ -70,6 +74,8 @@ class Config:
     """From 1 on."""
     ledger_entries: int = 2_000_000
     """From 1 on; some 700 octets of disk each."""
+    limits: Limits = field(default_factory=Limits)
+    """What strangers may cost this node."""
 
     @property
     def retention(self) -> Retention:
@@ -111,12 +117,14 @@ def parse_config(octets: bytes, file: str) -> Config:
     for key, value in values.items():
         line = _line_of(text, key)
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(known)}."
+            hint = _hint_for(key, known)
             raise ConfigError(
                 f"{file}, line {line}: unknown key {key!r}", hint, file=file, line=line, key=key
             )
-        checked[key] = _checked(key, value, getattr(defaults, key), file, line)
+        if key == TABLE:
+            checked[key] = parse_limits(value, text, file)
+        else:
+            checked[key] = _checked(key, value, getattr(defaults, key), file, line)
     if checked.get("version", 1) != 1:
         raise ConfigError(
             f"{file}: version {checked['version']} is unknown", "This program reads version 1.", file=file
@@ -129,6 +137,13 @@ def parse_config(octets: bytes, file: str) -> Config:
             f"{file}, line {line}: unknown transport {checked['transport']!r}", hint, file=file, line=line
         )
     return Config(**checked)  # type: ignore[arg-type]
+
+
+def _hint_for(key: str, known: Iterable[str]) -> str:
+    if key in NAMES:
+        return f"It is a limit: the line {HEADER} must stand above it, without a # before it."
+    near = difflib.get_close_matches(key, known, 1)
+    return f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(known)}."
 
 
 def _checked(key: str, value: object, default: object, file: str, line: int) -> object:

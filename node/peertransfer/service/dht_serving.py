@@ -7,19 +7,24 @@ Spec: docs/protocol.md, "Discovery"; https://github.com/libp2p/specs/tree/master
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import trio
 
 from peertransfer.content.locator import locator_of_multihash
 from peertransfer.disclosure.disclosed import Denied
-from peertransfer.errors import PeerTimeoutError, ReachError, RemoteError, RemoteProtocolError
+from peertransfer.errors import (
+    PeerTimeoutError,
+    ReachError,
+    RemoteError,
+    RemoteProtocolError,
+    StreamLostError,
+)
 from peertransfer.kademlia.routing_table import K
 from peertransfer.kademlia.server import answer
-from peertransfer.service.dht_streams import next_message
+from peertransfer.net.patience import Patience
 from peertransfer.service.facts import asker_of, wall_clock
-from peertransfer.wire.kad_codec import KadMessage, KadType, encode_kad_answer, request_reader
+from peertransfer.wire.kad_codec import KadMessage, KadType, decode_kad, encode_kad_answer, request_reader
 
 if TYPE_CHECKING:
     from peertransfer.disclosure.audience import OnePeer
@@ -36,10 +41,6 @@ if TYPE_CHECKING:
     from peertransfer.service.host_runtime import HostRuntime
 
 log = logging.getLogger("peertransfer.service")
-
-IDLE_SECONDS = 60.0
-MAX_STREAMS = 16
-"""DHT streams of one peer that are served at once; more are reset."""
 
 
 class DhtServing:
@@ -59,38 +60,44 @@ class DhtServing:
         self._table = table
         self._store = store
         self._provided = provided
-        self._served: Counter[str] = Counter()
 
     async def serve(self, stream: PeerStream) -> None:
         """Answer the queries on one stream until it ends, is idle or says nonsense."""
-        if self._served[stream.peer_id] >= MAX_STREAMS:
-            await stream.reset()
-            return
-        self._served[stream.peer_id] += 1
         is_clean = False
         try:
             self._runtime.prove_membership(stream)
             await self._serve_queries(stream)
             is_clean = True
+        except RemoteProtocolError:
+            raise  # the host counts it
         except (RemoteError, ReachError) as error:
             is_clean = isinstance(error, PeerTimeoutError)  # it is only idle
             log.debug("kad_stream_dropped", extra={"reason": error.code})
         finally:
-            self._served[stream.peer_id] -= 1
-            if not self._served[stream.peer_id]:
-                del self._served[stream.peer_id]
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await (stream.aclose() if is_clean else stream.reset())
 
     async def _serve_queries(self, stream: PeerStream) -> None:
-        reader = request_reader()
+        reader, patience = request_reader(), Patience(stream)
         while True:
-            query = await next_message(stream, reader, IDLE_SECONDS)
-            if query is None:
-                return
-            frame = await self._answer(query, stream)
+            frame = reader.next_frame()
             if frame is not None:
-                await stream.send(frame)
+                await self._serve_query(decode_kad(bytes(frame)), stream)
+                continue
+            octets = await patience.receive(in_request=not reader.is_between_frames)
+            if not octets:
+                return
+            reader.receive_data(octets)
+
+    async def _serve_query(self, query: KadMessage, stream: PeerStream) -> None:
+        # A record has no answer and is bounded by the store; whoever has many to tell must not wait for it.
+        if query.type is KadType.ADD_PROVIDER:
+            await trio.lowlevel.checkpoint()
+        else:
+            await stream.take_request()
+        frame = await self._answer(query, stream)
+        if frame is not None:
+            await stream.send(frame)
 
     async def _answer(self, query: KadMessage, stream: PeerStream) -> SealedFrame | None:
         seen_at = self._host.remote_addr_bytes(stream.peer_id)
@@ -109,7 +116,7 @@ class DhtServing:
             now=now,
         )
         if addresses is None:
-            raise RemoteProtocolError("the policy answers no DHT query of this peer")
+            raise StreamLostError("the policy answers no DHT query of this peer")
         own_record = await self._own_record(found, asker, now)
         others = found.provider_records[: K - 1] if own_record else found.provider_records
         providers = None

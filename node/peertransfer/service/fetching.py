@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from peertransfer.errors import RemoteError
     from peertransfer.service.asking import Ask, Asking
     from peertransfer.service.fetch_queue import Target
+    from peertransfer.transport.allowance import Allowance
 
 TASKS = 2
 """Jobs carried out at once over one stream."""
@@ -46,8 +47,6 @@ GATHER_SECONDS = 0.05
 NODES_OF_REQUEST = 256
 _OF_THE_STREAM = (BusyError, EndedError, UnsupportedError)
 """Refusals that are not about the files of the request: this provider is of no use now."""
-ANSWER_SECONDS = 60.0
-"""A job that takes longer is given to another provider."""
 
 
 class Writer(Protocol):
@@ -77,14 +76,18 @@ class Writer(Protocol):
 class Fetching:
     """The jobs of one ``get``, and the event that tells workers of a change."""
 
-    def __init__(self, targets: Iterable[Target], writer: Writer, file_count: int) -> None:
+    def __init__(
+        self, targets: Iterable[Target], writer: Writer, file_count: int, allowance: Allowance
+    ) -> None:
         """Make the queue.
 
         Args:
             targets: files to fetch.
             writer: where their octets go.
             file_count: files that are wanted, those that are here already among them.
+            allowance: a job that takes longer than its ``request_seconds`` is given to another provider.
         """
+        self._allowance = allowance
         self._queue = FetchQueue(targets)
         self._writer = writer
         self._file_count = file_count
@@ -134,6 +137,7 @@ class Fetching:
                 if not isinstance(job, SmallJob):
                     await self._place(whole)
             except trio.TooSlowError:
+                self._allowance.reach("request_seconds")
                 raise PeerTimeoutError("The provider is too slow", peer=asking.peer_id) from None
             except (ChangedError, RefusedError) as error:
                 if asking.is_over or isinstance(error, _OF_THE_STREAM):
@@ -166,17 +170,18 @@ class Fetching:
         self._changed = trio.Event()
 
     async def _carry_out(self, asking: Asking, job: Job) -> None:
+        seconds = self._allowance.limits.request_seconds
         match job:
             case SmallJob(targets):
-                with trio.fail_after(ANSWER_SECONDS):
+                with trio.fail_after(seconds):
                     await self._fetch_small(asking, targets)
             case NodesJob(target):
-                with trio.fail_after(ANSWER_SECONDS):
+                with trio.fail_after(seconds):
                     await fetch_nodes(asking, target)
                 # Reading back what is here already takes as long as it takes.
                 self._queue.opened(target, await self._writer.open(target))
             case LeavesJob(target, indices):
-                with trio.fail_after(ANSWER_SECONDS):
+                with trio.fail_after(seconds):
                     await self._fetch_leaves(asking, target, indices)
 
     async def _fetch_small(self, asking: Asking, targets: Sequence[Target]) -> None:

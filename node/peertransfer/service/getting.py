@@ -186,7 +186,9 @@ class Getting:
         targets = [
             Target.of(entry, entry.root) for entry in run.chosen if entry.index in missing and entry.root
         ]
-        return Fetching(targets, run.landing, run.file_count) if targets else None
+        if not targets:
+            return None
+        return Fetching(targets, run.landing, run.file_count, self._hosts.allowance)
 
     async def _placements(self, run: Run, share: RemoteShare) -> tuple[Path, list[Placement]]:
         title = check_segment(share.title)

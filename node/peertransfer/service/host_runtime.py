@@ -82,6 +82,7 @@ class HostRuntime:
         """Open an exchange stream to a connected peer."""
         stream = await self.host.open_stream(peer_id, EXCHANGE_PROTOCOL)
         self.prove_membership(stream)
+        stream.carry_transfer()
         try:
             yield stream
         finally:

@@ -24,6 +24,7 @@ from peertransfer.service.groups import open_nursery
 from peertransfer.service.host_runtime import HostRuntime
 from peertransfer.service.networks import open_network
 from peertransfer.store.home import write_private
+from peertransfer.transport.allowance import Allowance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,6 +77,8 @@ class Hosts:
         self._shares = shares
         self._nursery: trio.Nursery | None = None
         self._starting = trio.Lock()
+        self.allowance = Allowance(config.limits)
+        """What strangers may cost all hosts together, and how often a limit was reached."""
         self.running: dict[str, RunningHost] = {}
         self.on_started: Callable[[RunningHost], None] | None = None
         """Called for each host that starts after the node is ready."""
@@ -158,6 +161,7 @@ class Hosts:
             psk=network.psk,
             listen_addrs=self._listen_addrs(network),
             announce_addrs=self._config.announce,
+            allowance=self.allowance,
             on_library=self._config.transport == "library",
         )
         async with host:

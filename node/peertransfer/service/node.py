@@ -147,6 +147,7 @@ class Node:
             "transfers": self._getting.running_count,
             "octets_sent": self._shares.octets_sent,
             "octets_received": self._getting.octets_received,
+            "limits": self._hosts.allowance.describe(),
             "version": version("peertransfer"),
             "ledger": condition(self._ledger),
         }

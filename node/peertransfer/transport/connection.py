@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from libp2p.peer.id import ID
     from multiaddr import Multiaddr
 
+    from peertransfer.transport.allowance import Allowance
     from peertransfer.transport.multiaddrs import TcpAddr
     from peertransfer.transport.wire import Wire
     from peertransfer.transport.yamux_events import Event
@@ -54,13 +55,22 @@ IDLE_SECONDS = 2.0
 """After so long without anything to send, the memory for sending is given back."""
 CLOSE_SECONDS = 1.0
 """What waits to be sent gets so long to leave when we hang up."""
+TURN_SECONDS = 0.01
+"""After so long with what one peer sent, others get a turn."""
 
 
 class Connection(IMuxedConn):
     """A multiplexed connection to one peer."""
 
     def __init__(
-        self, wire: Wire, peer_id: ID, *, is_initiator: bool, remote: TcpAddr, unread: bytes
+        self,
+        wire: Wire,
+        peer_id: ID,
+        *,
+        is_initiator: bool,
+        remote: TcpAddr,
+        unread: bytes,
+        allowance: Allowance,
     ) -> None:
         """Take over a wire; nothing runs yet.
 
@@ -70,14 +80,18 @@ class Connection(IMuxedConn):
             is_initiator: whether we dialled.
             remote: the address of the other end.
             unread: the first octets of the session, where some came already.
+            allowance: the limits of this node.
         """
         self.peer_id = peer_id
         self.remote = remote
         self.tally = Tally()
+        self.allowance = allowance
+        self.end_reason = ""
+        """Why it ended, for the log; empty while it lasts."""
         self.event_started = trio.Event()
         self.on_close: Callable[[], Awaitable[None]] | None = None
         """What the swarm wants to be told at the end."""
-        self.session = YamuxSession(is_initiator=is_initiator)
+        self.session = YamuxSession(is_initiator=is_initiator, allowance=allowance)
         self._wire = wire
         self._is_initiator = is_initiator
         self._unread = unread
@@ -104,9 +118,7 @@ class Connection(IMuxedConn):
                 nursery.cancel_scope.cancel()
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS):
             await self._wire.close()
-        self._lose_streams()
-        self._closed.set()
-        self._has_opened.set()
+        self._end("the peer hung up")
         if self.on_close is not None:
             await self.on_close()
 
@@ -115,15 +127,23 @@ class Connection(IMuxedConn):
         if self._closed.is_set():
             return
         await self._say_farewell(NORMAL)
-        self._closed.set()
-        self._lose_streams()
-        self._has_opened.set()
+        self._end("we hung up")
         await self._wire.close()
 
     async def abandon(self) -> None:
         """Close what was never started."""
-        self._closed.set()
+        self._end("it was never used")
         await self._wire.close()
+
+    def _end(self, reason: str) -> None:
+        """Note that it is over, and why, unless that is known already."""
+        self.end_reason = self.end_reason or reason
+        self._closed.set()
+        self._has_opened.set()
+        for stream in self._streams.values():
+            stream.lose()
+        self._streams.clear()
+        self.session.end()
 
     async def _end_when_closed(self, scope: trio.CancelScope) -> None:
         await self._closed.wait()
@@ -180,11 +200,6 @@ class Connection(IMuxedConn):
         self._has_work.set()
         return stream
 
-    def _lose_streams(self) -> None:
-        for stream in self._streams.values():
-            stream.lose()
-        self._streams.clear()
-
     # --- the tasks ---------------------------------------------------------------------------------
 
     async def _read(self) -> None:
@@ -195,10 +210,14 @@ class Connection(IMuxedConn):
                 for octets in records:
                     for event in self.session.receive_data(octets, now):
                         self._handle(event, now)
+                    if trio.current_time() - now > TURN_SECONDS:
+                        await trio.lowlevel.checkpoint()
+                        now = trio.current_time()
                 if self.session.has_data_to_send:
                     self._has_work.set()
                 records = await self._wire.receive()
-        except RemoteProtocolError:
+        except RemoteProtocolError as error:
+            self.end_reason = self.end_reason or error.message
             await self._say_farewell(PROTOCOL_ERROR)
 
     def _handle(self, event: Event, now: float) -> None:
@@ -251,7 +270,7 @@ class Connection(IMuxedConn):
             with trio.move_on_after(ANSWER_SECONDS) as scope:
                 await self._ponged.wait()
             if scope.cancelled_caught:
-                self._closed.set()
+                self._end("the peer answered no ping")
                 return
             await trio.sleep(KEEP_ALIVE_SECONDS)
             self.session.reset_deserted(trio.current_time(), DESERTED_SECONDS)

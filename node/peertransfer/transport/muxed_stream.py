@@ -4,7 +4,7 @@ It seals and judges nothing (``net.peer_stream``), and agrees on no protocol (``
 
 Strategy: the library doubles a stream's window at every quick read, of however few octets, up to 16 MiB. Here
 a window doubles when half of it was taken within a few round trips, and all windows of a connection together
-have a bound (RELIABILITY.md, limits table: 256 KiB at the start, 8 MiB grown on use).
+have a bound (``windows_per_connection``).
 """
 
 from __future__ import annotations
@@ -86,8 +86,11 @@ class MuxedStream:
         for whole in _joined(pieces):
             piece = whole
             while piece:
-                with trio.fail_after(stall_seconds):
+                with trio.move_on_after(stall_seconds) as wait:
                     sent = await self._write_some(piece)
+                if wait.cancelled_caught:
+                    self._muxer.allowance.reach("stall_seconds")
+                    raise trio.TooSlowError
                 piece = piece[sent:]
 
     async def _write_some(self, octets: memoryview) -> int:

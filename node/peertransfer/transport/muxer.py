@@ -6,7 +6,7 @@ place a fault. What ``Muxer`` changes:
 - frames are written by one task, so that a cancelled writer never leaves half of an encrypted message
   behind, which would end the whole connection;
 - windows grow within a bound, and a peer that sends past them loses the connection (fact 1);
-- a peer has at most 32 streams open (fact 6);
+- a peer has at most ``streams_per_connection`` streams open (fact 6);
 - what had arrived when a connection ended can still be read, and a clean end is told from a lost one.
 
 Spec: https://github.com/hashicorp/yamux/blob/master/spec.md
@@ -24,12 +24,12 @@ from libp2p.stream_muxer.yamux.yamux import Yamux
 
 from peertransfer.transport.barrier import CrashBarrier
 from peertransfer.transport.tally import Tally
-from peertransfer.transport.yamux_session import MAX_INBOUND_STREAMS, MAX_WINDOWS
 
 if TYPE_CHECKING:
     from libp2p.abc import IMuxedStream, ISecureConn
     from libp2p.peer.id import ID
 
+    from peertransfer.transport.allowance import Allowance
     from peertransfer.transport.multiaddrs import TcpAddr
     from peertransfer.transport.raw import RawConn
 
@@ -50,12 +50,13 @@ _SLACK = 1 << 16
 class Muxer(Yamux):
     """A multiplexed connection to one peer."""
 
-    def __init__(self, secured: ISecureConn, peer_id: ID, raw: RawConn) -> None:
+    def __init__(self, secured: ISecureConn, peer_id: ID, raw: RawConn, allowance: Allowance) -> None:
         super().__init__(secured, peer_id, is_initiator=secured.is_initiator, on_close=_nothing)
         self.raw = raw
         """The TCP connection below."""
         self._frames_in, self._frames_out = trio.open_memory_channel[bytes | trio.Event](QUEUED_FRAMES)
         self.tally = Tally()
+        self.allowance = allowance
         self._leftovers: dict[int, bytearray] = {}
         self._finished: set[int] = set()
 
@@ -96,7 +97,8 @@ class Muxer(Yamux):
     @property
     def may_grow(self) -> bool:
         """Whether a stream's window may double."""
-        return 2 * sum(one.target_recv_window for one in self.streams.values()) <= MAX_WINDOWS
+        grown = 2 * sum(one.target_recv_window for one in self.streams.values())
+        return grown <= self.allowance.limits.windows_per_connection
 
     def rtt(self) -> float:
         """Tell the library's own streams so short a round trip that their windows never grow."""
@@ -123,8 +125,9 @@ class Muxer(Yamux):
         while True:
             stream = await super().accept_stream()
             open_now = sum(not one.is_initiator and not one.closed for one in self.streams.values())
-            if open_now <= MAX_INBOUND_STREAMS:
+            if open_now <= self.allowance.limits.streams_per_connection:
                 return stream
+            self.allowance.reach("streams_per_connection")
             await stream.reset()
 
     # --- inside the library ------------------------------------------------------------------------
@@ -152,6 +155,7 @@ class Muxer(Yamux):
 
     async def _read_data_body(self, length: int) -> bytes:
         if length > self._room():
+            self.allowance.reach("window")
             await self._cleanup_on_error()
             raise trio.TooSlowError  # the one exception at which the library ends the connection
         body = bytearray()

@@ -38,14 +38,20 @@ MAX_PROPOSALS = 16
 async def accept_protocol(stream: DuplexStream, protocols: Container[str]) -> str:
     """Answer a peer's proposals on its new stream until one of ``protocols`` is among them.
 
+    Returns:
+        The protocol; empty where the peer ended the stream because none of its proposals is among them.
+
     Raises:
         RemoteProtocolError: malformed, or too many proposals in vain.
     """
     await stream.write(_message(HEADER))
     if await _read(stream) != HEADER:
         raise RemoteProtocolError("a stream did not begin with multistream-select")
-    for _ in range(MAX_PROPOSALS):
-        proposal = await _read(stream)
+    for number in range(MAX_PROPOSALS):
+        first = await stream.read(1)
+        if number and not first:
+            return ""
+        proposal = await _read(stream, first)
         if proposal in protocols:
             await stream.write(_message(proposal))
             return proposal
@@ -73,8 +79,8 @@ def _message(text: str) -> bytes:
     return bytes(head) + octets
 
 
-async def _read(stream: DuplexStream) -> str:
-    size = await _octet(stream)
+async def _read(stream: DuplexStream, first: bytes = b"") -> str:
+    size = first[0] if first else await _octet(stream)
     if size & 0x80:
         size = size & 0x7F | await _octet(stream) << 7
     if not 0 < size <= MAX_MESSAGE:

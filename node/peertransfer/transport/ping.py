@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 import trio
 
 if TYPE_CHECKING:
+    from peertransfer.transport.allowance import Allowance
     from peertransfer.transport.muxed_stream import MuxedStream
     from peertransfer.transport.swarm_stream import SwarmStream
 
 PING = "/ipfs/ping/1.0.0"
 SIZE = 32
 READ_SIZE = 1 << 14
-IDLE_SECONDS = 60.0
-"""A peer that pings more seldom opens a new stream for it."""
 
 
-async def echo_pings(stream: SwarmStream | MuxedStream) -> bool:
+async def echo_pings(stream: SwarmStream | MuxedStream, allowance: Allowance) -> bool:
     """Answer pings, but not one that the peer ended in the middle of; return whether it ended the stream."""
     waiting = b""
     while True:
-        with trio.move_on_after(IDLE_SECONDS) as idle:
+        with trio.move_on_after(allowance.limits.idle_seconds) as idle:
             octets = await stream.read(READ_SIZE)
         if idle.cancelled_caught:
+            allowance.reach("idle_seconds")
             return False
         if not octets:
             return True

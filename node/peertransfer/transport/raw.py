@@ -4,7 +4,7 @@ It knows neither Noise nor yamux (``transport.upgrade``). What it adds to the li
 
 - a read gives exactly what was asked for, in however many segments it came (fact 3: the library gives up
   after about a hundred);
-- until it is upgraded, a connection can make us take 64 KiB and no more (fact 4);
+- until it is upgraded, a connection can make us take ``handshake_octets`` and no more (fact 4);
 - a peer with another network key is named at its first octets (fact 9);
 - a write never fails: what is written to a lost connection is dropped, and the reader finds its end.
 """
@@ -25,10 +25,9 @@ from peertransfer.transport.pnet import Greeting, PnetCipher
 if TYPE_CHECKING:
     from multiaddr import Multiaddr
 
+    from peertransfer.transport.allowance import Allowance
     from peertransfer.transport.multiaddrs import TcpAddr
 
-HANDSHAKE_BUDGET = 1 << 16
-"""Octets that a connection may send before it is upgraded; a handshake takes under a thousand."""
 GREETING_SECONDS = 1.6
 """A peer of the same private network greets by then; with another key it may wait for us for ever."""
 RECEIVE_SIZE = 1 << 18
@@ -44,7 +43,10 @@ class RawConn(IRawConnection):
         *,
         is_initiator: bool,
         remote: TcpAddr,
+        allowance: Allowance,
     ) -> None:
+        self._allowance = allowance
+        self._budget = allowance.limits.handshake_octets
         self._stream = stream
         self._cipher = cipher
         self.is_initiator = is_initiator
@@ -73,7 +75,8 @@ class RawConn(IRawConnection):
             MessageTooLarge: more than a handshake takes is asked for.
         """
         wanted = 1 if n is None else n
-        if not self._is_upgraded and wanted > HANDSHAKE_BUDGET:
+        if not self._is_upgraded and wanted > self._budget:
+            self._allowance.reach("handshake_octets")
             raise MessageTooLarge("a length that no handshake has")
         while len(self._unread) < wanted and not self._is_ended:
             await self._fill()
@@ -113,8 +116,9 @@ class RawConn(IRawConnection):
         self._unread += plain
 
     async def _receive(self) -> bytes:
-        room = RECEIVE_SIZE if self._is_upgraded else HANDSHAKE_BUDGET - self._received
+        room = RECEIVE_SIZE if self._is_upgraded else self._budget - self._received
         if room <= 0:
+            self._allowance.reach("handshake_octets")
             raise MessageTooLarge("more octets than a handshake takes")
         is_awaited = self.is_initiator and self._cipher is not None and not self._greeting.is_complete
         octets = b""

@@ -135,7 +135,7 @@ class YamuxStream(IMuxedStream):
 
         Raises:
             MuxedStreamClosed: the stream is over, or was closed for writing.
-            trio.TooSlowError: the peer took nothing for ``stall_seconds``.
+            trio.TooSlowError: in ``stall_seconds`` the peer took less than the least rate.
         """
         await trio.lowlevel.checkpoint()
         try:
@@ -143,15 +143,32 @@ class YamuxStream(IMuxedStream):
         except LocalProtocolError as exc:
             raise MuxedStreamClosed(exc.message) from exc
         self.muxed_conn.wake_writer()
-        waiting = self._session.waiting_size(self.number)
-        while waiting > LOW_WATER and not self._is_closed:
-            with trio.fail_after(stall_seconds):
-                while (left := self._session.waiting_size(self.number)) >= waiting and not self._is_closed:
-                    self._has_room = trio.Event()
-                    await self._has_room.wait()
-            waiting = left
+        while (waiting := self._session.waiting_size(self.number)) > (ahead := self._may_be_ahead()):
+            if self._is_closed:
+                break
+            await self._wait_until(max(ahead, waiting - self._least_progress(stall_seconds)), stall_seconds)
         if self._is_closed:
             raise MuxedStreamClosed("the stream is over")
+
+    def _may_be_ahead(self) -> int:
+        """Octets that may wait when a write returns: none while the node has too many of them."""
+        return LOW_WATER if self._session.to_send.may_take(0) else 0
+
+    def _least_progress(self, seconds: float) -> int:
+        rate = self.muxed_conn.allowance.limits.least_octets_per_second
+        return 1 if seconds == float("inf") else max(1, int(rate * seconds))
+
+    async def _wait_until(self, waiting_size: int, seconds: float) -> None:
+        """Wait until no more than ``waiting_size`` octets wait, or the stream is over."""
+        before = self._session.waiting_size(self.number)
+        with trio.move_on_after(seconds) as wait:
+            while self._session.waiting_size(self.number) > waiting_size and not self._is_closed:
+                self._has_room = trio.Event()
+                await self._has_room.wait()
+        if wait.cancelled_caught:
+            is_stalled = self._session.waiting_size(self.number) == before
+            self.muxed_conn.allowance.reach("stall_seconds" if is_stalled else "least_octets_per_second")
+            raise trio.TooSlowError
 
     # --- the end -----------------------------------------------------------------------------------
 

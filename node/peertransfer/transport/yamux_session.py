@@ -2,7 +2,8 @@
 
 It does no I/O (``transport.connection``) and knows no protocol of a stream. A peer that breaks the rules, or
 sends past a window, gets an exception; the session is then over. Unlike the library's: windows are enforced
-on open, half-closed and reset streams alike, and grow on use within one bound for the connection.
+on open, half-closed and reset streams alike, and grow on use within one bound for the connection and one for
+the node.
 Spec: https://github.com/hashicorp/yamux/blob/master/spec.md
 
 Strategy: the body of a data frame is handed on in the pieces in which it comes, so no frame is ever kept.
@@ -11,10 +12,11 @@ Credit is checked at the header: memory is bounded before a single octet of a bo
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from typing import TYPE_CHECKING
 
 from peertransfer.errors import LocalProtocolError, RemoteProtocolError
+from peertransfer.transport.allowance import Allowance, PoolShare
 from peertransfer.transport.yamux_events import (
     DataReceived,
     PingAnswered,
@@ -29,6 +31,7 @@ from peertransfer.transport.yamux_frames import (
     FIN,
     GO_AWAY,
     HEADER_SIZE,
+    INITIAL_WINDOW,
     MAX_WINDOW,
     NORMAL,
     PING,
@@ -39,6 +42,8 @@ from peertransfer.transport.yamux_frames import (
     pack_header,
     unpack_header,
 )
+from peertransfer.transport.yamux_lingering import Lingering
+from peertransfer.transport.yamux_places import Places
 from peertransfer.transport.yamux_stream import StreamState
 
 if TYPE_CHECKING:
@@ -47,14 +52,6 @@ if TYPE_CHECKING:
     from peertransfer.content.cid import Buffer
     from peertransfer.transport.yamux_events import Event
 
-MAX_INBOUND_STREAMS = 32
-"""Streams that a peer may have open on one connection; one more is reset."""
-MAX_WINDOWS = 1 << 23
-"""Octets that all windows of a connection may grow to together."""
-MAX_LINGERING = 256
-"""Reset streams on which the peer's last octets may still be under way."""
-MAX_STRAY = 1 << 26
-"""Octets that may still come, and are dropped, on reset streams beyond those."""
 MAX_CONTROL = 8192
 """Answers that may wait to be sent; a peer that asks for more and reads nothing is let go."""
 FRAME_PAYLOAD = 65_507
@@ -70,16 +67,16 @@ _LAST_NUMBER = (1 << 32) - 1
 class YamuxSession:
     """One side of a session."""
 
-    def __init__(self, *, is_initiator: bool) -> None:
+    def __init__(self, *, is_initiator: bool, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self._limits = allowance.limits
+        self._places = Places(allowance)
+        self.to_send = PoolShare(allowance.to_send)
+        """What waits to be sent, of what the node has."""
         self._next = 1 if is_initiator else 2
         self._remote_parity = 0 if is_initiator else 1
         self._streams: dict[int, StreamState] = {}
-        self._lingering: OrderedDict[int, int] = OrderedDict()
-        """Octets that may still come on streams that we reset."""
-        self._stray = 0
-        """The same, of all reset streams that are not remembered one by one any more."""
-        self._inbound_count = 0
-        self._windows = 0
+        self._lingering = Lingering()
         self._control: deque[bytes] = deque()
         self._round: deque[StreamState] = deque()
         self._header = bytearray()
@@ -107,8 +104,9 @@ class YamuxSession:
         if self._next > _LAST_NUMBER or self.is_remote_gone:
             raise LocalProtocolError("no stream can be opened on this connection any more")
         number, self._next = self._next, self._next + 2
-        self._add(StreamState(number, is_inbound=False, now=now))
-        self._control.append(pack_header(WINDOW_UPDATE, SYN, number, 0))
+        state = StreamState(number, window=self._limits.window, is_inbound=False, now=now)
+        self._add(state)
+        self._control.append(pack_header(WINDOW_UPDATE, SYN, number, state.window - INITIAL_WINDOW))
         return number
 
     def write(self, number: int, pieces: Sequence[Buffer]) -> None:
@@ -120,7 +118,9 @@ class YamuxSession:
         state = self._streams.get(number)
         if state is None or state.is_closing:
             raise LocalProtocolError("octets were to be written to a stream that is closed")
+        before = state.waiting_size
         state.append(list(pieces))
+        self.to_send.take(state.waiting_size - before)
         self._enqueue(state)
 
     def waiting_size(self, number: int) -> int:
@@ -145,7 +145,8 @@ class YamuxSession:
             self._enqueue(state)
 
     def close(self, number: int, now: float) -> None:
-        """Finish with a stream: our end is sent, and what still comes is dropped, within its window."""
+        """Let go of a stream: our end is sent, and what still comes is dropped, within its window."""
+        self._places.let_go(number, is_over=number not in self._streams)
         state = self._streams.get(number)
         if state is not None:
             state.is_discarding = True
@@ -153,7 +154,8 @@ class YamuxSession:
             self.close_write(number)
 
     def reset(self, number: int) -> None:
-        """Break a stream off in both directions; when it is over: nothing."""
+        """Let go of a stream and break it off in both directions, where it is not over."""
+        self._places.let_go(number, is_over=number not in self._streams)
         state = self._streams.get(number)
         if state is not None:
             self._control.append(pack_header(WINDOW_UPDATE, RST, number, 0))
@@ -166,6 +168,11 @@ class YamuxSession:
                 self.reset(state.number)
 
     # --- the connection ----------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Give back what all streams have of the node's buffers: the connection is over."""
+        self._places.give_all()
+        self.to_send.give_all()
 
     def ping(self, value: int) -> None:
         """Ask for an answer."""
@@ -198,6 +205,7 @@ class YamuxSession:
         is_end = state.is_closing and size == state.waiting_size
         pieces.append(pack_header(DATA, FIN if is_end else 0, state.number, size))
         state.take(size, pieces)
+        self.to_send.give(size)
         if is_end:
             state.has_sent_fin = True
             if state.is_over:
@@ -283,41 +291,33 @@ class YamuxSession:
 
     def _opened(self, number: int, now: float, events: list[Event]) -> StreamState | None:
         # Peers that open several at once may send them out of order.
-        is_taken = number in self._streams or number in self._lingering
+        is_taken = number in self._streams or number in self._places or number in self._lingering
         if not number or number & 1 != self._remote_parity or is_taken:
             raise RemoteProtocolError("a peer opened a stream by a number that it may not use")
-        state = StreamState(number, is_inbound=True, now=now)
+        state = StreamState(number, window=self._limits.window, is_inbound=True, now=now)
         if len(self._control) >= MAX_CONTROL:
             raise RemoteProtocolError("a peer opens streams and reads nothing")
-        if self._inbound_count >= MAX_INBOUND_STREAMS:
+        if not self._places.has_one():
             self._control.append(pack_header(WINDOW_UPDATE, RST, number, 0))
-            self._linger(state)
+            self._lingering.add(number, INITIAL_WINDOW)
             return None
         self._add(state)
-        self._control.append(pack_header(WINDOW_UPDATE, ACK, number, 0))
+        self._control.append(pack_header(WINDOW_UPDATE, ACK, number, state.window - INITIAL_WINDOW))
         events.append(StreamOpened(number))
         return state
 
     def _charge(self, state: StreamState | None, number: int, length: int) -> None:
         """Count data against what was granted, whatever became of its stream."""
         if state is None:
-            self._charge_reset(number, length)
-        elif state.remote_closed or length > state.window:
+            is_granted = self._lingering.charge(number, length)
+        else:
+            is_granted = not state.remote_closed and state.charge(length)
+        if not is_granted:
+            self._allowance.reach("window")
             raise RemoteProtocolError("a peer sends past a stream's window, or its end")
-        else:
-            state.window -= length
-
-    def _charge_reset(self, number: int, length: int) -> None:
-        granted = self._lingering.get(number, self._stray)
-        if length > granted:
-            raise RemoteProtocolError("a peer sends data on a stream that is not open")
-        if number in self._lingering:
-            self._lingering[number] -= length
-        else:
-            self._stray -= length
 
     def _receive_reset(self, state: StreamState | None, number: int, events: list[Event]) -> None:
-        self._lingering.pop(number, None)
+        self._lingering.forget(number)
         if state is not None:
             is_known = not state.is_discarding or not state.is_closing
             self._forget(state)
@@ -337,23 +337,16 @@ class YamuxSession:
 
     def _add(self, state: StreamState) -> None:
         self._streams[state.number] = state
-        self._windows += state.target
-        self._inbound_count += state.is_inbound
+        self._places.add(state)
 
     def _forget(self, state: StreamState, *, lingers: bool = False) -> None:
         del self._streams[state.number]
-        self._windows -= state.target
-        self._inbound_count -= state.is_inbound
+        self.to_send.give(state.waiting_size)
         state.drop_waiting()
         state.is_closing = state.has_sent_fin = True
+        self._places.end(state)
         if lingers:
-            self._linger(state)
-
-    def _linger(self, state: StreamState) -> None:
-        self._lingering[state.number] = state.window
-        if len(self._lingering) > MAX_LINGERING:
-            _, left = self._lingering.popitem(last=False)
-            self._stray = min(self._stray + left, MAX_STRAY)
+            self._lingering.add(state.number, state.window)
 
     def _enqueue(self, state: StreamState) -> None:
         if not state.is_queued and state.is_sendable:
@@ -362,10 +355,8 @@ class YamuxSession:
 
     def _give_window(self, state: StreamState, now: float) -> None:
         quick = ROUND_TRIPS * max(self.round_trip_seconds, LEAST_ROUND_TRIP_SECONDS)
-        if now - state.updated_at < quick and self._windows + state.target <= MAX_WINDOWS:
-            self._windows += state.target
-            state.taken += state.target
-            state.target *= 2
+        if now - state.updated_at < quick:
+            state.taken += self._places.grow(state)
         self._control.append(pack_header(WINDOW_UPDATE, 0, state.number, state.taken))
         state.window += state.taken
         state.taken = 0

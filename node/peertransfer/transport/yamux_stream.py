@@ -21,6 +21,7 @@ class StreamState:
         "_waiting",
         "closed_at",
         "has_sent_fin",
+        "is_capped",
         "is_closing",
         "is_discarding",
         "is_inbound",
@@ -35,15 +36,17 @@ class StreamState:
         "window",
     )
 
-    def __init__(self, number: int, *, is_inbound: bool, now: float) -> None:
+    def __init__(self, number: int, *, window: int, is_inbound: bool, now: float) -> None:
         self.number = number
         self.is_inbound = is_inbound
         self.send_window = INITIAL_WINDOW
         """Octets that the peer takes now."""
-        self.window = INITIAL_WINDOW
+        self.window = window
         """Octets that the peer may still send."""
-        self.target = INITIAL_WINDOW
+        self.target = window
         """What ``window`` is filled up to."""
+        self.is_capped = False
+        """Whether a limit kept the window from growing."""
         self.taken = 0
         """Octets that were read since the last update."""
         self.updated_at = now
@@ -72,6 +75,13 @@ class StreamState:
         if self.has_sent_fin:
             return False
         return self.send_window > 0 if self.waiting_size else self.is_closing
+
+    def charge(self, length: int) -> bool:
+        """Count octets that come against the window; return False where it is too small."""
+        if length > self.window:
+            return False
+        self.window -= length
+        return True
 
     def append(self, pieces: list[Buffer]) -> None:
         """Have octets sent; they must not change any more."""
