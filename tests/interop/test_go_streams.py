@@ -8,8 +8,8 @@ from interop_kit import NodeHome, start_peer
 from private_network_kit import private_network
 
 from peertransfer.membership.network import EXCHANGE_PROTOCOL
+from peertransfer.transport.limits import Limits
 from peertransfer.transport.stream import LOW_WATER
-from peertransfer.transport.yamux_session import MAX_INBOUND_STREAMS, MAX_WINDOWS
 
 pytestmark = pytest.mark.interop
 STRANGERS_KAD = "/somewhere/kad/1.0.0"
@@ -70,7 +70,7 @@ async def test_a_half_closed_stream_is_answered_as_far_as_it_came_and_closed(use
 async def test_a_peer_that_takes_no_answer_holds_up_nobody(use):
     spoken = await use("speak", protocol=PING, size=16 * MIB, deaf=True, seconds=8)
     # What the peer may send, what waits to be sent back, and what the peer may be sent.
-    assert spoken["sent"] <= MAX_WINDOWS + LOW_WATER + FIRST_WINDOW
+    assert spoken["sent"] <= Limits().windows_per_connection + LOW_WATER + FIRST_WINDOW
 
 
 @pytest.mark.parametrize("then", ["close_write", "reset"])
@@ -108,7 +108,7 @@ async def test_of_a_thousand_streams_at_once_each_is_decided_and_others_are_serv
     assert result["outcomes"].keys() <= {"answered", "end", "reset", "not opened"}
     if protocol == BARE:
         # Those that found a place are given the time of a negotiation, the others none.
-        assert result["early"] == {"reset": 1000 - MAX_INBOUND_STREAMS}
+        assert result["early"] == {"reset": 1000 - Limits().streams_per_connection}
         assert result["outcomes"] == {"reset": 1000}
     # What was opened is forgotten again: as many as ever find a place.
     again = await use("crowd", protocol=PING, count=PINGS)
