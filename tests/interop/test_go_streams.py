@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 import trio
-from interop_kit import NodeHome, start_peer
+from interop_kit import NodeHome, PeerError, eventually, start_peer
 from private_network_kit import private_network
 
 from peertransfer.membership.network import EXCHANGE_PROTOCOL
@@ -90,7 +90,28 @@ async def test_mebibytes_of_nonsense_for_the_dht_end_their_stream_alone(tmp_path
         assert spoken["sent"] <= FIRST_WINDOW
 
 
-@pytest.mark.parametrize("protocol", [BARE, PING, IDENTIFY, PUSH, EXCHANGE_PROTOCOL], ids=_name)
+async def test_a_peer_that_breaks_the_protocol_on_a_thousand_streams_is_shut_out_and_others_are_served(host):
+    async with (
+        start_peer("go", None, STRANGERS_KAD, unlimited=True) as crowd,
+        start_peer("go", None, STRANGERS_KAD) as other,
+    ):
+        for peer in (crowd, other):
+            await peer.ask("dial", addr=host["listen_addrs"][0])
+        with contextlib.suppress(PeerError):  # the connection ends under it
+            await crowd.ask(
+                "crowd",
+                peer_id=host["peer_id"],
+                protocol=EXCHANGE_PROTOCOL,
+                count=1000,
+                seconds=10,
+                time_limit=60,
+            )
+        await eventually(lambda: crowd.ask("connections"), until=lambda answer: not answer)
+        for _ in range(5):
+            await other.ask("ping", peer_id=host["peer_id"])
+
+
+@pytest.mark.parametrize("protocol", [BARE, PING, IDENTIFY, PUSH], ids=_name)
 async def test_of_a_thousand_streams_at_once_each_is_decided_and_others_are_served(host, use, protocol):
     """Nobody has to wait for an end of its own: each stream is answered or reset by the node."""
     result = {}
