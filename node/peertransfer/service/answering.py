@@ -102,8 +102,9 @@ class Answering:
 
     async def _converse(self) -> None:
         hello = Hello(VERSION, MAX_REQUESTS, secrets.token_bytes(32))
-        decision = self._door.engine.protocols(self._asker(), hello=hello)
-        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=wall_clock())
+        now = wall_clock()
+        decision = self._door.engine.protocols(self._asker(), hello=hello, now=now)
+        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=now)
         if disclosed is None:
             return
         await self._stream.send(self._machine.send_hello(disclosed))
@@ -241,18 +242,18 @@ class Answering:
     # --- without a grant ---------------------------------------------------------------------------
 
     async def _send_catalogue(self, request_id: int) -> bool:
-        decision = self._door.engine.catalogue(
-            self._asker(), items=await self._shares.catalogue(self._network_id)
-        )
-        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=wall_clock())
+        items, now = await self._shares.catalogue(self._network_id), wall_clock()
+        decision = self._door.engine.catalogue(self._asker(), items=items, now=now)
+        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=now)
         if disclosed is None:
             return await self._refuse(RefusalCode.REFUSED, request_id)
         await self._stream.send(self._machine.send_catalogue(disclosed, request_id))
         return True
 
     async def _refuse(self, code: RefusalCode, request_id: int) -> bool:
-        decision = self._door.engine.refusal(self._asker(), code=code, request_id=request_id)
-        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=wall_clock())
+        now = wall_clock()
+        decision = self._door.engine.refusal(self._asker(), code=code, request_id=request_id, now=now)
+        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=now)
         if disclosed is None:
             return False
         await self._stream.send(self._machine.send_refusal(disclosed))

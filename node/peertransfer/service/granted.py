@@ -42,8 +42,8 @@ class Granted:
         self.asker = asker
         self._item = link.item(share)
         self._serving_engine: Engine | None = None
-        """The engine that decided ``_may_serve``."""
-        self._may_serve = False
+        """The engine that decided ``_may_go_on``."""
+        self._may_go_on = False
         self._engine: Engine | None = None
         """The engine that decided ``_content``."""
         self._content: Decision[ContentView, OnePeer] | None = None
@@ -53,21 +53,23 @@ class Granted:
         """Octets of leaves."""
 
     def holds(self) -> bool:
-        """Tell whether the want would be granted now: by link, share, policy and time."""
+        """Tell whether the grant holds now: by link, share, policy, time, and octets that are left."""
         now, engine = wall_clock(), self._door.engine
         if self._item.is_expired(now) or not self._shares.holds(self.link.name, now):
             return False
-        if engine is not self._serving_engine:
-            # Beyond the time, nothing that it looks at changes while the stream lasts.
-            self._may_serve = engine.may_serve(self.asker, self._item, now)
+        if engine is not self._serving_engine or not engine.is_steady:
+            # Where it is steady, nothing that it looks at changes while the stream lasts, beyond the time.
+            self._may_go_on = engine.may_go_on(self.asker, self._item, now)
             self._serving_engine = engine
-        return self._may_serve
+        return self._may_go_on
 
     async def yes(self, proof: bytes) -> Disclosed[GrantView, OnePeer] | None:
         """Return the grant itself, or ``None``: nothing is booked then."""
-        if not self.holds():
-            return None
         now, until = wall_clock(), self.link.until(self.share)
+        if not self._shares.holds(self.link.name, now):
+            return None
+        if not self._door.engine.may_serve(self.asker, self._item, now):
+            return None
         decision = self._door.engine.grant(self.asker, self._item, proof=proof, until=until, now=now)
         return await self._door.release(decision, peer_id=self.asker.peer_id, now=now)
 
