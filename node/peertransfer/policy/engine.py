@@ -60,6 +60,8 @@ class Engine:
 
     def __init__(self, policy: Policy, spent_by: SpentBy = nothing_spent) -> None:
         self.policy = policy
+        self.limits = {rule.name: rule.limit for rule in policy.rules if not rule.limit.is_none}
+        """The limits of the rules that have one, by the rule's name."""
         self._index = RuleIndex(policy, spent_by)
         self.is_steady = all(
             rule.when.is_always and rule.limit.is_none and rule.items.ages.is_all for rule in policy.rules

@@ -65,7 +65,7 @@ def parse_policy(text: str, file: str) -> Policy:
 
 def _check_size(size: int, file: str) -> None:
     if size > MAX_SIZE:
-        raise _error(file, 1, f"the file has {size} octets, and at most {MAX_SIZE} are read", "shorten it")
+        raise _error(file, 1, f"the file has more than {MAX_SIZE} octets", "shorten it")
 
 
 def _parse(text: str, file: str) -> Policy:

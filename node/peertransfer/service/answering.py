@@ -55,6 +55,8 @@ ENDING_SECONDS = 0.7
 """For the frame under way and the word that the grant ended; with a review, all is over within a second."""
 ACCOUNT_SECONDS = 60.0
 """How often the octets sent are written into the ledger while a grant lasts."""
+LIMITED_ACCOUNT_SECONDS = 1.0
+"""How often where a rule limits them: so much of a budget a node that is killed can forget."""
 
 
 class Answering:
@@ -265,7 +267,10 @@ class Answering:
         return asker_of(self._stream, self._network_id)
 
     async def _account_regularly(self) -> None:
+        due = trio.current_time() + ACCOUNT_SECONDS
         while True:
-            await trio.sleep(ACCOUNT_SECONDS)
-            if self._granted is not None:
-                await self._granted.account()
+            await trio.sleep(LIMITED_ACCOUNT_SECONDS)
+            granted, now = self._granted, trio.current_time()
+            if granted is not None and (granted.is_limited or now >= due):
+                await granted.account()
+                due = now + ACCOUNT_SECONDS
