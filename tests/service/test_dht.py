@@ -189,7 +189,7 @@ async def test_a_denied_peer_gets_the_octets_of_a_share_that_is_not_there(tmp_pa
     async with one_who_provides_and_one_who_asks(tmp_path) as (provider, asker):
         told = await octets_answered(provider, asker)
         rule = f'[[rule]]\nname = "not-it"\nto = ["peer:{asker.host.peer_id}"]\nhide.provide = ["addrs"]\n'
-        provider.policy.engine = Engine(parse_policy(CLOSED + rule, "p"))
+        provider.policy.replace(parse_policy(CLOSED + rule, "p"))
         denied = await octets_answered(provider, asker)
         provider.withdraw(1)
         assert denied == await octets_answered(provider, asker) != told
