@@ -73,9 +73,10 @@ def limited(*rules, book):
     return Engine(kit.policy(*rules), spent_by), asked
 
 
-def test_a_rule_without_anything_left_shows_nothing_and_hides_on():
+@pytest.mark.parametrize("when", ["", '\nwhen = ["00:00-24:00"]'])
+def test_a_rule_without_anything_left_shows_nothing_and_hides_on(when):
     engine, asked = limited(
-        'to = ["anyone"]\nshow.agent = ["*"]\nhide.addresses = ["*"]\nlimit.per_minute = 3',
+        f'to = ["anyone"]\nshow.agent = ["*"]\nhide.addresses = ["*"]\nlimit.per_minute = 3{when}',
         'to = ["members"]\nshow.agent = ["agent_version"]\nshow.addresses = ["*"]',
         book={"r0": USED},
     )

@@ -101,18 +101,19 @@ async def test_whoever_waits_for_another_to_save_waits_until_it_is_done(database
 
     monkeypatch.setattr(spending._rows, "save", held)
 
-    async def book(peer):
-        spending.charge(LIMITS, [record(peer=peer)], NOW)
+    async def save_what_was_counted():
         await spending.save()
         assert done
 
     async with trio.open_nursery() as nursery:
         for number in range(3):
-            nursery.start_soon(book, f"peer{number}")
+            spending.charge(LIMITS, [record(peer=f"peer{number}")], NOW)
+        for _ in range(3):
+            nursery.start_soon(save_what_was_counted)
         await trio.testing.wait_all_tasks_blocked()
         assert not done
         gate.set()
-    assert sum(done) == 3
+    assert done == [3]
 
 
 async def test_what_could_not_be_saved_is_saved_by_the_next(database, monkeypatch):

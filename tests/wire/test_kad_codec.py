@@ -78,6 +78,12 @@ def test_private_addresses_go_out_in_the_place_of_the_full_ones():
     alone = codec.encode_add_provider(provide(), peer_id(1))
     assert codec.encode_add_provider(record, peer_id(1)) == alone
     assert codec.encode_add_provider(both, peer_id(1)) == alone
+    asked = {"type": KadType.GET_PROVIDERS, "key": KEY, "own_peer_id": peer_id(1)}
+    some, others = (
+        codec.encode_kad_answer(addresses(), None, **asked, own_record=sealed(view, ASKER))
+        for view in (v.ProvideView(LOCATOR, private_addrs=(ADDR,)), v.ProvideView(LOCATOR, (ADDR,)))
+    )
+    assert some == others
     own = {"type": KadType.FIND_NODE, "key": KEY, "own_peer_id": peer_id(1)}
     hidden = sealed(v.AddressesView(private_addrs=(ADDR,)), ASKER)
     assert codec.encode_kad_answer(hidden, None, **own) == codec.encode_kad_answer(
