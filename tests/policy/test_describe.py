@@ -97,6 +97,11 @@ def test_conditions_are_told_in_the_words_of_the_file():
     assert (rule["to"], rule["when"], rule["limit"]) == (read["to"], read["when"], read["limit"])
 
 
+def test_a_bound_on_one_side_is_told_alone():
+    policy = kit.policy('to = ["anyone"]\nitems = ["larger:5MiB", "newer:30d"]\nshow.content = "*"')
+    assert "younger than 30d old, only entries of at least 5MiB\n" in describe_text(policy)
+
+
 def test_conditions_are_told_to_a_person():
     assert describe_text(parse_policy(CONDITIONS, "p")).splitlines()[3:] == [
         "  to     the peers of the group friends, or members with the role admin, or members with the role admin@net1",

@@ -577,3 +577,10 @@ def test_a_want_can_be_granted_where_grant_manifest_and_openings_are_allowed(mis
 
 def rule(shows):
     return 'to = ["anyone"]\n' + "\n".join(f"show.{view} = {fields}" for view, fields in shows.items())
+
+
+def test_asking_what_a_peer_lists_takes_requests_and_names_no_item():
+    shown = kit.engine('to = ["anyone"]\nshow.want = ["requests"]').want_catalogue(kit.asker(), now=1)
+    assert (shown.view, shown.record.item) == (v.WantView(requests=True), "")
+    hidden = kit.engine('to = ["anyone"]\nshow.want = ["locator", "proof"]')
+    assert isinstance(hidden.want_catalogue(kit.asker(), now=1), Denied)

@@ -304,12 +304,18 @@ def test_ten_thousand_rules_are_read_and_one_more_is_not():
     ids=["rules", "expects", "dots", "inline", "quoted", "escapes", "literal", "basic", "nested", "key"],
 )
 def test_what_would_take_long_is_refused_in_time(text, what, line):
-    begun = time.perf_counter()
+    begun = time.process_time()
     error = fails(text)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
     assert what in error.message
     assert error.line == line
     assert len(error.message) < 300
+
+
+def test_a_list_of_too_many_words_is_refused():
+    error = fails(GOOD.replace('to = ["anyone"]', "to = [" + '"anyone",' * 10_001 + "]"))
+    assert "10001 words" in error.message
+    assert error.line == 18
 
 
 def test_octets_that_are_not_utf8_are_named_by_line():
