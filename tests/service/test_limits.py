@@ -10,6 +10,7 @@ from peertransfer.policy.preset import CLOSED
 from peertransfer.service import answering, granted
 from peertransfer.service.door import Door, PolicyInForce
 from peertransfer.service.spending import Spending
+from peertransfer.store.ledger_pages import LedgerFilter
 
 MIB = kit.MIB
 DAY = 86_400
@@ -186,5 +187,5 @@ async def test_what_is_spent_is_refused_in_the_octets_of_any_other_refusal(tmp_p
         spent = await one.another().refused()
         one.provider.set_policy(CLOSED + kit.hides('hide.grant = ["*"]'))
         assert await one.another().refused() == spent
-        refusals = await one.provider.ledger.refusals()
-        assert [(row["view"], row["count"]) for row in refusals] == [("grant", 2)]
+        refusals = await one.provider.ledger.refusals(LedgerFilter())
+        assert [(row.view, row.count) for row in refusals] == [("grant", 2)]
