@@ -73,6 +73,10 @@ protos: $(STAMP) ## generate wire/v1 from protos/
 protos-check: $(STAMP) ## generated code is what protos/ says
 	$(BIN)/python scripts/generate_protos.py --check
 
+.PHONY: schema
+schema: $(STAMP) ## write the JSON Schema of policy.toml anew
+	$(BIN)/python scripts/generate_schema.py
+
 .PHONY: vectors
 vectors: $(STAMP) ## write tests/vectors anew; a changed vector is a changed protocol
 	$(BIN)/python scripts/make_vectors.py

@@ -228,6 +228,16 @@ def test_each_command_asks_the_node_for_just_that(cli, node, words, call):
     assert cli(*words, "--json").document == {"answer": call[0]}
 
 
+def test_policy_show_tells_the_conditions_of_a_rule_and_who_is_in_a_group(cli, node):
+    rule = {"name": "r", "to": ["group:g"], "items": [], "show": {"agent": ["agent_version"]}, "hide": {}}
+    rule |= {"when": ["2026-01-01..", "mon-fri 08:00-18:00"], "limit": {"per_minute": 10}}
+    node.answers["policy_show"] = {"rules": [rule], "groups": {"g": ["12D3abc", "12D3def"]}}
+    lines = [line.split(maxsplit=1) for line in cli("policy", "show").out.splitlines()]
+    assert ["when", "2026-01-01.., mon-fri 08:00-18:00"] in lines
+    assert ["limit", "per_minute 10"] in lines
+    assert ["group", "g  12D3abc 12D3def"] in lines
+
+
 def an_invite(expires_at):
     key = Ed25519PrivateKey.from_private_bytes(bytes(32))
     network_id = network_id_of_public_key(key.public_key().public_bytes_raw())

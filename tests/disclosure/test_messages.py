@@ -16,7 +16,9 @@ OPENINGS = tuple(f"openings.{name}" for name in VIEW_FIELDS["openings"])
 CATALOGUE = tuple(f"catalogue.{name}" for name in VIEW_FIELDS["catalogue"])
 REQUESTS = ("want.requests",)
 BLOCKS = ("manifest.octets", "content.octets")
-PEERS = ("addresses.closer_peers", "addresses.listen_addrs", "provide.provider_records", "provide.addrs")
+OWN = ("addresses.listen_addrs", "addresses.private_addrs")
+PROVIDER = ("provide.addrs", "provide.private_addrs")
+PEERS = ("addresses.closer_peers", *OWN, "provide.provider_records", *PROVIDER)
 
 CARRIES = {
     "Frame": {
@@ -57,7 +59,7 @@ CARRIES = {
     "CatalogueItem": {name: (f"catalogue.{name}",) for name in VIEW_FIELDS["catalogue"]},
     "Catalogue": {"items": CATALOGUE},
     "Identify": {
-        "listen_addrs": ("addresses.listen_addrs",),
+        "listen_addrs": OWN,
         "protocols": ("protocols.protocol_ids",),
         "observed_addr": ("addresses.observed_addr",),
         "protocol_version": ("agent.protocol_version",),
@@ -66,8 +68,8 @@ CARRIES = {
     "KadPeer": dict.fromkeys(("id", "addrs"), PEERS),
     "KadMessage": {
         "key": ("lookup.key", "provide.locator"),
-        "closer_peers": ("addresses.closer_peers", "addresses.listen_addrs"),
-        "provider_peers": ("provide.provider_records", "provide.addrs"),
+        "closer_peers": ("addresses.closer_peers", *OWN),
+        "provider_peers": ("provide.provider_records", *PROVIDER),
     },
 }
 """Message to its fields to the fields of views that let them out."""

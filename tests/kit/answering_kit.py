@@ -12,13 +12,13 @@ from peertransfer.content.locator import locator
 from peertransfer.errors import PeertransferError, RefusedError
 from peertransfer.membership.identity import peer_id_of_public_key, public_key_of_seed
 from peertransfer.net.peer_stream import PeerStream
-from peertransfer.policy.engine import Engine
 from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.preset import CLOSED
 from peertransfer.service.answering import Answering
 from peertransfer.service.asking import Wanted, open_asking
 from peertransfer.service.door import Door, PolicyInForce
 from peertransfer.service.served_shares import ServedShares
+from peertransfer.service.spending import Spending
 from peertransfer.store.database import Database
 from peertransfer.store.ledger import Ledger
 from peertransfer.store.links import Links, StoredLink
@@ -149,7 +149,8 @@ class Provider:
 
     def __init__(self, folder, database, policy):
         self.folder = folder
-        self.policy = PolicyInForce(Engine(parse_policy(policy, "policy.toml")))
+        self.database = database
+        self.policy = PolicyInForce(parse_policy(policy, "policy.toml"), Spending(database))
         self.ledger = Ledger(database)
         self.door = Door(self.policy, self.ledger, NETWORK)
         self.shares, self.links = Shares(database), Links(database)
@@ -173,7 +174,7 @@ class Provider:
         await self.served.load_links()
 
     def set_policy(self, text):
-        self.policy.engine = Engine(parse_policy(text, "policy.toml"))
+        self.policy.replace(parse_policy(text, "policy.toml"))
 
     async def answer(self, wire):
         """Answer one stream to its end."""
@@ -196,7 +197,8 @@ class Getter:
 
     def __init__(self, database):
         self.ledger = Ledger(database)
-        self.door = Door(PolicyInForce(Engine(parse_policy(CLOSED, "p"))), self.ledger, NETWORK)
+        policy = PolicyInForce(parse_policy(CLOSED, "p"), Spending(database))
+        self.door = Door(policy, self.ledger, NETWORK)
 
     @asynccontextmanager
     async def ask(self, wire, wanted):
@@ -312,7 +314,12 @@ class Scene:
         self.cid, self.places, self.wanted = cid, places, wanted
         self.wire = Wire()
         self.ended = trio.Event()
+        self._nursery = nursery
         nursery.start_soon(self._answer)
+
+    def another(self):
+        """Open a further stream between the two."""
+        return Scene(self.provider, self.getter, self.cid, self.places, self.wanted, self._nursery)
 
     async def _answer(self):
         await self.provider.answer(self.wire)

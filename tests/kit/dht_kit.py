@@ -10,7 +10,6 @@ from peertransfer.disclosure.audience import OnePeer
 from peertransfer.disclosure.views import AddressesView, ProtocolsView, ProvideView
 from peertransfer.membership.network import kad_protocol_id
 from peertransfer.net.host import NetworkHost
-from peertransfer.policy.engine import Engine
 from peertransfer.policy.facts import ItemFacts
 from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.preset import CLOSED
@@ -18,6 +17,7 @@ from peertransfer.service.dht import Dht
 from peertransfer.service.door import Door, PolicyInForce
 from peertransfer.service.host_runtime import HostRuntime
 from peertransfer.service.served_shares import ServedShares
+from peertransfer.service.spending import Spending
 from peertransfer.store.database import Database
 from peertransfer.store.ledger import Ledger
 from peertransfer.store.networks import StoredNetwork
@@ -80,7 +80,6 @@ async def run_dht(number, folder, *, seed=None, policy=CLOSED, greets=True, **op
     """Run one node; its folder is its own, its peer ID follows from ``seed`` or its number."""
     folder = folder / f"{number}"
     folder.mkdir()
-    engine = PolicyInForce(Engine(parse_policy(policy, "policy.toml")))
     async with AsyncExitStack() as stack:
         database = Database(folder / "node.db")
         stack.push_async_callback(database.aclose)
@@ -93,8 +92,9 @@ async def run_dht(number, folder, *, seed=None, policy=CLOSED, greets=True, **op
                 **options,
             )
         )
+        in_force = PolicyInForce(parse_policy(policy, "policy.toml"), Spending(database))
         ledger = Ledger(database)
-        door = Door(engine, ledger, NETWORK.network_id)
+        door = Door(in_force, ledger, NETWORK.network_id)
         runtime = HostRuntime(host, NETWORK, door, ServedShares(database))
         provided = Provided()
         dht = Dht(runtime, door, provided)
@@ -104,7 +104,7 @@ async def run_dht(number, folder, *, seed=None, policy=CLOSED, greets=True, **op
             host.on_connected = lambda peer_id: nursery.start_soon(dht.peer_came, peer_id)
             host.on_disconnected = dht.peer_went
         nursery.start_soon(dht.run)
-        yield DhtNode(host, dht, provided, engine, ledger)
+        yield DhtNode(host, dht, provided, in_force, ledger)
 
 
 @asynccontextmanager

@@ -11,6 +11,9 @@ OTHER = "12D3xther"
 NETWORK = "net1"
 CID = "bafyshare"
 NOW = 1_000_000
+"""Unix seconds: Monday, 12 January 1970, 13:46:40 UTC."""
+PUBLIC_ADDR = bytes.fromhex("0408080808060fa1")
+PRIVATE_ADDR = bytes.fromhex("040a000001060fa1")
 
 
 def engine(*rules):
@@ -30,12 +33,12 @@ def asker(*proven, peer=PEER, network=NETWORK):
     return Asker(network, peer, frozenset(proven))
 
 
-def item(cid=CID, labels=(), link="", expires_at=0):
-    return ItemFacts(cid, labels, link, expires_at)
+def item(cid=CID, labels=(), link="", expires_at=0, created_at=0):
+    return ItemFacts(cid, labels, link, expires_at, created_at)
 
 
-def entry(index, path="file", labels=()):
-    return EntryFacts(index, path, labels)
+def entry(index, path="file", labels=(), media_type="", size=None):
+    return EntryFacts(index, path, labels, media_type, size)
 
 
 def open_slots(names):

@@ -3,8 +3,8 @@ import re
 from policy_kit import Engine
 from source_kit import ROOT
 
+from peertransfer.policy.audience_parser import AUDIENCE_WORDS
 from peertransfer.policy.parse import parse_policy
-from peertransfer.policy.rule_parser import AUDIENCE_WORDS
 
 TEXT = (ROOT / "docs" / "policy.md").read_text()
 

@@ -23,20 +23,22 @@ def every_decision(engine, asker, item, now=kit.NOW):
     """Every decision but the catalogue's, which is never denied."""
     facts = [kit.entry(0)]
     return [
-        engine.addresses(asker, listen_addrs=(b"a",), observed_addr=b"o", closer_peers=(RECORD,)),
-        engine.protocols(asker, protocol_ids=("/p/1",)),
-        engine.protocols(asker, hello=HELLO),
-        engine.agent(asker, agent_version="a", protocol_version="p"),
+        engine.addresses(
+            asker, listen_addrs=(b"a",), observed_addr=b"o", closer_peers=(RECORD,), now=kit.NOW
+        ),
+        engine.protocols(asker, protocol_ids=("/p/1",), now=kit.NOW),
+        engine.protocols(asker, hello=HELLO, now=kit.NOW),
+        engine.agent(asker, agent_version="a", protocol_version="p", now=kit.NOW),
         engine.provide(asker.network_id, item, locator=b"l" * 32, addrs=(b"a",), now=now),
         engine.provide_to(asker, item, locator=b"l" * 32, addrs=(b"a",), now=now),
-        engine.provider_records(asker, provider_records=(RECORD,)),
-        engine.lookup(asker.network_id, key=b"k"),
-        engine.want(asker, item_cid=item.manifest_cid, locator=b"l" * 32, proof=b"p" * 32),
+        engine.provider_records(asker, provider_records=(RECORD,), now=kit.NOW),
+        engine.lookup(asker.network_id, key=b"k", now=kit.NOW),
+        engine.want(asker, item_cid=item.manifest_cid, locator=b"l" * 32, proof=b"p" * 32, now=kit.NOW),
         engine.manifest(asker, item, octets=b"m", now=now),
         kit.decide_openings(engine, asker, item, facts, now=now),
         engine.content(asker, item, facts, now=now),
         engine.grant(asker, item, proof=b"p" * 32, until=9, now=now),
-        engine.refusal(asker, code=1, request_id=7),
+        engine.refusal(asker, code=1, request_id=7, now=kit.NOW),
     ]
 
 
@@ -44,13 +46,16 @@ def test_without_a_rule_everything_is_denied():
     for decision in every_decision(NONE, kit.asker(Members("net1"), LinkHolders("l")), kit.item(link="l")):
         assert isinstance(decision, Denied)
         assert decision.rule == ""
-    assert NONE.catalogue(kit.asker(), items=[(kit.item(), v.CatalogueItem(title="t"))]).view.items == ()
+    assert (
+        NONE.catalogue(kit.asker(), items=[(kit.item(), v.CatalogueItem(title="t"))], now=kit.NOW).view.items
+        == ()
+    )
     assert not NONE.may_serve(kit.asker(), kit.item(), kit.NOW)
 
 
 def test_what_nothing_makes_yet_is_denied_even_where_a_rule_shows_all():
     for name in ("membership", "statistics", "update"):
-        assert getattr(ALL, name)(kit.asker()) == Denied(name, "", "")
+        assert getattr(ALL, name)(kit.asker(), now=kit.NOW) == Denied(name, "", "")
 
 
 def test_a_record_tells_who_learns_which_fields_by_which_rules():
@@ -82,8 +87,8 @@ def test_what_is_sealed_for_the_dht_names_no_peer():
     assert sealed.record == DisclosureRecord(
         "net1", "dht-servers:net1", "", "provide", kit.CID, ("addrs", "locator"), "r0"
     )
-    assert engine.lookup("net1", key=b"k").view == v.LookupView(b"k")
-    assert engine.lookup("net1", key=b"k").record.item == ""
+    assert engine.lookup("net1", key=b"k", now=kit.NOW).view == v.LookupView(b"k")
+    assert engine.lookup("net1", key=b"k", now=kit.NOW).record.item == ""
 
 
 def test_a_record_names_the_link_under_which_an_item_is_asked_for():
@@ -101,43 +106,49 @@ def test_a_record_names_the_link_under_which_an_item_is_asked_for():
     assert [one.record.link for one in decisions] == ["ann"] * len(decisions)
     assert ALL.grant(asker, kit.item(), proof=b"p", until=9, now=1).record.link == ""
     getter = kit.engine('to = ["anyone"]\nshow.want = ["*"]')
-    assert getter.want(asker, item_cid=kit.CID, locator=b"l", proof=b"p").record.link == ""
+    assert getter.want(asker, item_cid=kit.CID, locator=b"l", proof=b"p", now=1).record.link == ""
 
 
 def test_each_field_is_shown_by_itself():
     addresses = kit.engine('to = ["anyone"]\nshow.addresses = ["observed_addr"]').addresses(
-        kit.asker(), listen_addrs=(b"a",), observed_addr=b"o", closer_peers=(RECORD,)
+        kit.asker(), listen_addrs=(b"a",), observed_addr=b"o", closer_peers=(RECORD,), now=kit.NOW
     )
     assert addresses.view == v.AddressesView(observed_addr=b"o")
     assert addresses.record.fields == ("observed_addr",)
-    whole = ALL.addresses(kit.asker(), listen_addrs=(b"a",), closer_peers=(RECORD,))
+    whole = ALL.addresses(kit.asker(), listen_addrs=(b"a",), closer_peers=(RECORD,), now=kit.NOW)
     assert whole.view == v.AddressesView((b"a",), None, (RECORD,))
     assert whole.record.fields == ("closer_peers", "listen_addrs")
     agent = kit.engine('to = ["anyone"]\nshow.agent = ["protocol_version"]').agent(
-        kit.asker(), agent_version="a", protocol_version="p"
+        kit.asker(), agent_version="a", protocol_version="p", now=kit.NOW
     )
     assert agent.view == v.AgentView(None, "p")
-    assert ALL.agent(kit.asker(), agent_version="a", protocol_version="p").view == v.AgentView("a", "p")
+    assert ALL.agent(kit.asker(), agent_version="a", protocol_version="p", now=kit.NOW).view == v.AgentView(
+        "a", "p"
+    )
     grant = kit.engine('to = ["anyone"]\nshow.grant = ["proof"]').grant(
         kit.asker(), kit.item(), proof=b"p", until=9, now=1
     )
     assert grant.view == v.GrantView(b"p", None)
-    assert ALL.refusal(kit.asker(), code=3, request_id=7).view == v.RefusalView(3, 7)
+    assert ALL.refusal(kit.asker(), code=3, request_id=7, now=kit.NOW).view == v.RefusalView(3, 7)
 
 
 def test_hello_and_protocol_ids_are_two_questions():
     engine = kit.engine('to = ["anyone"]\nshow.protocols = ["hello"]')
-    assert engine.protocols(kit.asker(), hello=HELLO).view == v.ProtocolsView((), HELLO)
-    assert engine.protocols(kit.asker(), hello=HELLO, protocol_ids=("/p",)).view == v.ProtocolsView((), HELLO)
-    assert isinstance(engine.protocols(kit.asker(), protocol_ids=("/p",)), Denied)
-    assert ALL.protocols(kit.asker(), protocol_ids=("/p",)).view == v.ProtocolsView(("/p",))
+    assert engine.protocols(kit.asker(), hello=HELLO, now=kit.NOW).view == v.ProtocolsView((), HELLO)
+    assert engine.protocols(
+        kit.asker(), hello=HELLO, protocol_ids=("/p",), now=kit.NOW
+    ).view == v.ProtocolsView((), HELLO)
+    assert isinstance(engine.protocols(kit.asker(), protocol_ids=("/p",), now=kit.NOW), Denied)
+    assert ALL.protocols(kit.asker(), protocol_ids=("/p",), now=kit.NOW).view == v.ProtocolsView(("/p",))
 
 
 def test_provider_records_are_apart_from_what_this_host_provides():
     engine = kit.engine('to = ["members"]\nshow.provide = ["provider_records"]')
     asker = kit.asker(Members("net1"))
-    assert engine.provider_records(asker, provider_records=(RECORD,)).view.provider_records == (RECORD,)
-    assert engine.provider_records(asker, provider_records=()).record.fields == ()
+    assert engine.provider_records(asker, provider_records=(RECORD,), now=kit.NOW).view.provider_records == (
+        RECORD,
+    )
+    assert engine.provider_records(asker, provider_records=(), now=kit.NOW).record.fields == ()
     assert isinstance(engine.provide("net1", kit.item(), locator=b"l", addrs=(), now=1), Denied)
 
 
@@ -206,12 +217,12 @@ def test_an_expired_share_is_told_to_nobody_who_asks():
 @pytest.mark.parametrize("shown", ["locator", "proof", "requests"])
 def test_a_want_without_locator_and_proof_is_none(shown):
     engine = kit.engine(f'to = ["anyone"]\nshow.want = ["{shown}"]')
-    assert isinstance(engine.want(kit.asker(), item_cid="c", locator=b"l", proof=b"p"), Denied)
+    assert isinstance(engine.want(kit.asker(), item_cid="c", locator=b"l", proof=b"p", now=kit.NOW), Denied)
 
 
 def test_a_want_says_what_may_follow_it():
     engine = kit.engine('to = ["anyone"]\nshow.want = ["locator", "proof", "delivered"]')
-    sealed = engine.want(kit.asker(), item_cid="c", locator=b"l", proof=b"p")
+    sealed = engine.want(kit.asker(), item_cid="c", locator=b"l", proof=b"p", now=kit.NOW)
     assert sealed.view == v.WantView(b"l", b"p", requests=False, delivered=True)
     assert sealed.record.fields == ("delivered", "locator", "proof")
     assert sealed.record.item == "c"
@@ -245,7 +256,7 @@ def test_a_want_says_what_may_follow_it():
 )
 def test_a_rule_speaks_to_whom_it_names(to, proven, network, shown):
     engine = kit.engine(f'to = ["{to}"]\nshow.refusal = ["code"]')
-    decision = engine.refusal(kit.asker(*proven, network=network), code=1, request_id=0)
+    decision = engine.refusal(kit.asker(*proven, network=network), code=1, request_id=0, now=kit.NOW)
     assert isinstance(decision, Denied) is not shown
 
 
@@ -263,23 +274,23 @@ def test_a_rule_speaks_to_whom_it_names(to, proven, network, shown):
 )
 def test_a_rule_speaks_to_the_servers_of_a_dht(to, network, shown):
     engine = kit.engine(f'to = ["{to}"]\nshow.lookup = ["key"]')
-    assert isinstance(engine.lookup(network, key=b"k"), Denied) is not shown
+    assert isinstance(engine.lookup(network, key=b"k", now=kit.NOW), Denied) is not shown
 
 
 def test_hiding_from_members_hides_from_the_servers_that_are_members():
     engine = kit.engine(
         'to = ["dht-servers"]\nshow.lookup = ["key"]', 'to = ["members"]\nhide.lookup = ["key"]'
     )
-    assert engine.lookup("net1", key=b"k") == Denied("lookup", "", "r1")
+    assert engine.lookup("net1", key=b"k", now=kit.NOW) == Denied("lookup", "", "r1")
 
 
 def test_a_peer_from_whom_look_ups_are_hidden_is_no_server_of_ours():
     for hidden in ('lookup = ["key"]', 'provide = ["addrs"]', 'provide = ["locator"]'):
         engine = kit.engine(f'to = ["peer:12D3peer"]\nhide.{hidden}')
-        assert not engine.may_use_as_server(kit.asker())
-        assert engine.may_use_as_server(kit.asker(peer=kit.OTHER))
+        assert not engine.may_use_as_server(kit.asker(), kit.NOW)
+        assert engine.may_use_as_server(kit.asker(peer=kit.OTHER), kit.NOW)
     engine = kit.engine('to = ["peer:12D3peer"]\nhide.provide = ["provider_records"]')
-    assert engine.may_use_as_server(kit.asker())
+    assert engine.may_use_as_server(kit.asker(), kit.NOW)
 
 
 def test_a_link_opens_only_what_is_asked_for_under_it():
@@ -324,14 +335,21 @@ def test_a_rule_speaks_of_the_items_that_it_names(items, cid, labels, shown):
 
 def test_a_want_can_be_limited_to_a_share():
     engine = kit.engine('to = ["anyone"]\nitems = ["share:bafya"]\nshow.want = ["*"]')
-    assert engine.want(kit.asker(), item_cid="bafya", locator=b"l", proof=b"p").record.item == "bafya"
-    assert isinstance(engine.want(kit.asker(), item_cid="bafyb", locator=b"l", proof=b"p"), Denied)
+    assert (
+        engine.want(kit.asker(), item_cid="bafya", locator=b"l", proof=b"p", now=kit.NOW).record.item
+        == "bafya"
+    )
+    assert isinstance(
+        engine.want(kit.asker(), item_cid="bafyb", locator=b"l", proof=b"p", now=kit.NOW), Denied
+    )
 
 
 def test_a_rule_about_items_says_nothing_of_what_is_no_item():
     engine = kit.engine('to = ["anyone"]\nitems = ["share:bafya"]\nshow.provide = ["*"]')
-    assert isinstance(engine.provider_records(kit.asker(), provider_records=(RECORD,)), Denied)
-    assert engine.provide("net1", kit.item("bafya"), locator=b"l", addrs=(), now=1).record.item == "bafya"
+    assert isinstance(engine.provider_records(kit.asker(), provider_records=(RECORD,), now=kit.NOW), Denied)
+    assert (
+        engine.provide("net1", kit.item("bafya"), locator=b"l", addrs=(b"a",), now=1).record.item == "bafya"
+    )
 
 
 def test_hiding_beats_showing_in_any_order():
@@ -340,7 +358,7 @@ def test_hiding_beats_showing_in_any_order():
         'name = "h"\nto = ["anyone"]\nhide.agent = ["agent_version"]',
     )
     for rules in ([show, hide], [hide, show]):
-        sealed = kit.engine(*rules).agent(kit.asker(), agent_version="a", protocol_version="p")
+        sealed = kit.engine(*rules).agent(kit.asker(), agent_version="a", protocol_version="p", now=kit.NOW)
         assert sealed.view == v.AgentView(None, "p")
         assert sealed.record.rule == "s"
 
@@ -375,27 +393,27 @@ def test_a_catalogue_lists_of_each_share_what_is_shown():
         (kit.item("bafyb", ("public",)), full),
         (kit.item("bafyc"), full),
     ]
-    sealed = engine.catalogue(kit.asker(), items=items)
+    sealed = engine.catalogue(kit.asker(), items=items, now=kit.NOW)
     assert sealed.view.items == (v.CatalogueItem(title="title", size=3), v.CatalogueItem(title="title"))
     assert [(one.item, one.fields, one.rule) for one in sealed.records] == [
         ("bafya", ("size", "title"), "r0"),
         ("bafyb", ("title",), "r0"),
     ]
-    assert ALL.catalogue(kit.asker(), items=items).view.items == (full, full, full)
+    assert ALL.catalogue(kit.asker(), items=items, now=kit.NOW).view.items == (full, full, full)
 
 
 def test_nothing_to_list_and_nothing_for_this_peer_are_the_same():
-    hidden = NONE.catalogue(kit.asker(), items=[(kit.item(), v.CatalogueItem(title="t"))])
-    assert hidden.view == NONE.catalogue(kit.asker(), items=[]).view
+    hidden = NONE.catalogue(kit.asker(), items=[(kit.item(), v.CatalogueItem(title="t"))], now=kit.NOW)
+    assert hidden.view == NONE.catalogue(kit.asker(), items=[], now=kit.NOW).view
     assert hidden.record.fields == ()
 
 
 def test_a_record_of_a_catalogue_names_what_is_there_and_no_more():
     empty = v.CatalogueItem("bafya", "", 0, 0)
-    (record,) = ALL.catalogue(kit.asker(), items=[(kit.item("bafya"), empty)]).records
+    (record,) = ALL.catalogue(kit.asker(), items=[(kit.item("bafya"), empty)], now=kit.NOW).records
     assert record.fields == ("entries", "manifest_cid", "size", "title")
     links = kit.engine('to = ["anyone"]\nshow.catalogue = ["link"]')
-    assert links.catalogue(kit.asker(), items=[(kit.item("bafya"), empty)]).view.items == ()
+    assert links.catalogue(kit.asker(), items=[(kit.item("bafya"), empty)], now=kit.NOW).view.items == ()
 
 
 def test_a_grant_without_end_says_nothing_of_its_end():
@@ -559,3 +577,10 @@ def test_a_want_can_be_granted_where_grant_manifest_and_openings_are_allowed(mis
 
 def rule(shows):
     return 'to = ["anyone"]\n' + "\n".join(f"show.{view} = {fields}" for view, fields in shows.items())
+
+
+def test_asking_what_a_peer_lists_takes_requests_and_names_no_item():
+    shown = kit.engine('to = ["anyone"]\nshow.want = ["requests"]').want_catalogue(kit.asker(), now=1)
+    assert (shown.view, shown.record.item) == (v.WantView(requests=True), "")
+    hidden = kit.engine('to = ["anyone"]\nshow.want = ["locator", "proof"]')
+    assert isinstance(hidden.want_catalogue(kit.asker(), now=1), Denied)

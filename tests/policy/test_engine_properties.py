@@ -1,96 +1,21 @@
 """What holds for every policy, asker and item."""
 
+from dataclasses import replace
+
 import policy_kit as kit
 from hypothesis import given
 from hypothesis import strategies as st
+from policy_strategies import askers, books, entries, items, policies, spent_by
 
 from peertransfer.content.opening import OpenSlot
 from peertransfer.disclosure import views as v
-from peertransfer.disclosure.audience import DhtServers, LinkHolders, Members
 from peertransfer.disclosure.disclosed import Denied
 from peertransfer.policy.engine import Engine
 from peertransfer.policy.explain import Explainer
-from peertransfer.policy.globs import PathGlob
-from peertransfer.policy.matching import RuleIndex, reach_of_asker
-from peertransfer.policy.rules import AudienceKind, AudiencePattern, ItemPattern, Policy, Rule
+from peertransfer.policy.matching import RuleIndex
 
+ADDRS = (kit.PUBLIC_ADDR, kit.PRIVATE_ADDR)
 RECORD = v.PeerRecord(b"peer", (b"addr",))
-
-patterns = st.sampled_from(
-    [
-        AudiencePattern(kind, identity)
-        for kind, identity in [
-            (AudienceKind.ANYONE, ""),
-            (AudienceKind.PEER, kit.PEER),
-            (AudienceKind.PEER, kit.OTHER),
-            (AudienceKind.MEMBERS, ""),
-            (AudienceKind.MEMBERS, "net1"),
-            (AudienceKind.MEMBERS, "net2"),
-            (AudienceKind.DHT_SERVERS, ""),
-            (AudienceKind.DHT_SERVERS, "net1"),
-            (AudienceKind.LINK, ""),
-            (AudienceKind.LINK, "alice"),
-            (AudienceKind.LINK, "bob"),
-        ]
-    ]
-)
-names = st.frozensets(st.sampled_from(["public", "secret"]), max_size=1)
-globs = st.lists(st.sampled_from(["docs/**", "*.key", "docs", "**"]).map(PathGlob), max_size=2).map(tuple)
-item_patterns = st.just(ItemPattern()) | st.builds(
-    ItemPattern, st.frozensets(st.sampled_from(["bafya", "bafyb"]), max_size=1), names, globs
-)
-
-
-@st.composite
-def effects(draw):
-    views = draw(
-        st.lists(st.sampled_from([one for one in v.VIEWS if v.VIEW_FIELDS[one]]), unique=True, max_size=6)
-    )
-    return {one: draw(st.frozensets(st.sampled_from(v.VIEW_FIELDS[one]), min_size=1)) for one in views}
-
-
-@st.composite
-def policies(draw, max_size=6):
-    bodies = draw(
-        st.lists(
-            st.tuples(st.lists(patterns, min_size=1, max_size=3), item_patterns, effects(), effects()),
-            max_size=max_size,
-        )
-    )
-    rules = (
-        Rule(f"r{place}", tuple(to), items, show, hide)
-        for place, (to, items, show, hide) in enumerate(bodies)
-    )
-    return Policy(tuple(rules))
-
-
-audiences = st.lists(
-    st.sampled_from(
-        [
-            Members("net1"),
-            Members("net2"),
-            Members("open"),
-            DhtServers("net1"),
-            DhtServers("open"),
-            LinkHolders("alice"),
-            LinkHolders("bob"),
-        ]
-    ),
-    max_size=4,
-)
-askers = st.builds(
-    lambda proven, network: kit.asker(*proven, network=network), audiences, st.sampled_from(["net1", "open"])
-)
-items = st.builds(
-    kit.item,
-    st.sampled_from(["bafya", "bafyb"]),
-    names.map(tuple),
-    st.sampled_from(["", "alice", "bob"]),
-    st.sampled_from([0, kit.NOW, kit.NOW + 1]),
-)
-entries = st.lists(
-    st.tuples(st.sampled_from(["docs/a", "docs/b.key", "c", "x/docs/d"]), names.map(tuple)), max_size=5
-).map(lambda found: [kit.entry(index, path, labels) for index, (path, labels) in enumerate(found)])
 
 
 def decisions(engine, asker, item, facts):
@@ -99,22 +24,22 @@ def decisions(engine, asker, item, facts):
     full = v.CatalogueItem(item.manifest_cid, "title", 1, 2, "link")
     return {
         "addresses": engine.addresses(
-            asker, listen_addrs=(b"a",), observed_addr=b"o", closer_peers=(RECORD,)
+            asker, listen_addrs=ADDRS, observed_addr=b"o", closer_peers=(RECORD,), now=kit.NOW
         ),
-        "identify": engine.protocols(asker, protocol_ids=("/p",)),
-        "hello": engine.protocols(asker, hello=v.Hello(1, 8, b"n" * 32)),
-        "agent": engine.agent(asker, agent_version="a", protocol_version="p"),
-        "provide": engine.provide(asker.network_id, item, locator=b"l", addrs=(b"a",), now=now),
-        "provide_to": engine.provide_to(asker, item, locator=b"l", addrs=(b"a",), now=now),
-        "records": engine.provider_records(asker, provider_records=(RECORD,)),
-        "lookup": engine.lookup(asker.network_id, key=b"k"),
-        "want": engine.want(asker, item_cid=item.manifest_cid, locator=b"l", proof=b"p"),
-        "catalogue": engine.catalogue(asker, items=[(item, full)]),
+        "identify": engine.protocols(asker, protocol_ids=("/p",), now=kit.NOW),
+        "hello": engine.protocols(asker, hello=v.Hello(1, 8, b"n" * 32), now=kit.NOW),
+        "agent": engine.agent(asker, agent_version="a", protocol_version="p", now=kit.NOW),
+        "provide": engine.provide(asker.network_id, item, locator=b"l", addrs=ADDRS, now=now),
+        "provide_to": engine.provide_to(asker, item, locator=b"l", addrs=ADDRS, now=now),
+        "records": engine.provider_records(asker, provider_records=(RECORD,), now=kit.NOW),
+        "lookup": engine.lookup(asker.network_id, key=b"k", now=kit.NOW),
+        "want": engine.want(asker, item_cid=item.manifest_cid, locator=b"l", proof=b"p", now=kit.NOW),
+        "catalogue": engine.catalogue(asker, items=[(item, full)], now=kit.NOW),
         "manifest": engine.manifest(asker, item, octets=b"m", now=now),
         "openings": kit.decide_openings(engine, asker, item, facts),
         "content": engine.content(asker, item, facts, now=now),
         "grant": engine.grant(asker, item, proof=b"p", until=9, now=now),
-        "refusal": engine.refusal(asker, code=1, request_id=2),
+        "refusal": engine.refusal(asker, code=1, request_id=2, now=kit.NOW),
     }
 
 
@@ -153,10 +78,10 @@ def fields_of(decision):
     return {"octets"} if isinstance(decision.view, v.ContentView) else found
 
 
-@given(policies(), askers, items, entries)
-def test_no_view_holds_a_field_that_its_rules_do_not_show(policy, asker, item, facts):
+@given(policies(), books, askers, items, entries)
+def test_no_view_holds_a_field_that_its_rules_do_not_show(policy, book, asker, item, facts):
     by_name = {rule.name: rule for rule in policy.rules}
-    for decision in decisions(Engine(policy), asker, item, facts).values():
+    for decision in decisions(Engine(policy, spent_by(book)), asker, item, facts).values():
         if isinstance(decision, Denied):
             continue
         record = decision.record
@@ -168,25 +93,26 @@ def test_no_view_holds_a_field_that_its_rules_do_not_show(policy, asker, item, f
             assert rule.show[record.view] & set(record.fields)
 
 
-@given(policies(), policies(max_size=2), askers, items, entries)
-def test_adding_what_hides_never_reveals_more(policy, more, asker, item, facts):
-    hiding = tuple(Rule(f"h{place}", one.to, one.items, {}, one.hide) for place, one in enumerate(more.rules))
-    before = decisions(Engine(policy), asker, item, facts)
-    after = decisions(Engine(Policy(policy.rules + hiding)), asker, item, facts)
+@given(policies(), policies(max_size=2), books, askers, items, entries)
+def test_adding_what_hides_never_reveals_more(policy, more, book, asker, item, facts):
+    hiding = tuple(replace(one, name=f"h{place}", show={}) for place, one in enumerate(more.rules))
+    before = decisions(Engine(policy, spent_by(book)), asker, item, facts)
+    stricter = replace(policy, rules=policy.rules + hiding)
+    after = decisions(Engine(stricter, spent_by(book)), asker, item, facts)
     for name, decision in after.items():
         assert facts_of(decision) <= facts_of(before[name])
 
 
-@given(policies(), st.randoms(use_true_random=False), askers, items, entries)
-def test_the_order_of_rules_does_not_matter(policy, random, asker, item, facts):
+@given(policies(), st.randoms(use_true_random=False), books, askers, items, entries)
+def test_the_order_of_rules_does_not_matter(policy, random, book, asker, item, facts):
     shuffled = list(policy.rules)
     random.shuffle(shuffled)
-    again = Engine(Policy(tuple(shuffled)))
-    engine = Engine(policy)
+    again = Engine(replace(policy, rules=tuple(shuffled)), spent_by(book))
+    engine = Engine(policy, spent_by(book))
     assert decisions_equal(decisions(engine, asker, item, facts), decisions(again, asker, item, facts))
     assert decisions_equal(decisions(engine, asker, item, facts), decisions(engine, asker, item, facts))
     assert engine.may_serve(asker, item, kit.NOW) == again.may_serve(asker, item, kit.NOW)
-    assert engine.may_use_as_server(asker) == again.may_use_as_server(asker)
+    assert engine.may_use_as_server(asker, kit.NOW) == again.may_use_as_server(asker, kit.NOW)
 
 
 def decisions_equal(some, others):
@@ -195,7 +121,7 @@ def decisions_equal(some, others):
 
 @given(policies(), askers, items, entries)
 def test_proving_less_reveals_no_more_where_nothing_is_hidden(policy, asker, item, facts):
-    showing = Engine(Policy(tuple(Rule(one.name, one.to, one.items, one.show) for one in policy.rules)))
+    showing = Engine(replace(policy, rules=tuple(replace(one, hide={}) for one in policy.rules)))
     more = decisions(showing, asker, item, facts)
     less = decisions(showing, kit.asker(network=asker.network_id), item, facts)
     for name, decision in less.items():
@@ -206,29 +132,26 @@ def test_proving_less_reveals_no_more_where_nothing_is_hidden(policy, asker, ite
 def test_whether_it_is_denied_does_not_depend_on_what_is_hidden(policy, asker, item, some, others):
     """Two runs that differ only in a field's value get the same answer up to that field."""
     engine = Engine(policy)
-    full = engine.addresses(asker, listen_addrs=(b"a",), observed_addr=b"o", closer_peers=(RECORD,))
+    full = engine.addresses(
+        asker, listen_addrs=ADDRS, observed_addr=b"o", closer_peers=(RECORD,), now=kit.NOW
+    )
     index = RuleIndex(policy)
-    shown = index.verdict("addresses", reach_of_asker(asker))
+    shown = index.verdict("addresses", index.of_peer(asker, kit.NOW))
     other = engine.addresses(
         asker,
-        listen_addrs=(b"a",) if "listen_addrs" in shown else (b"b",),
+        listen_addrs=ADDRS if "listen_addrs" in shown else (b"b", kit.PRIVATE_ADDR),
         observed_addr=b"o" if "observed_addr" in shown else None,
         closer_peers=(RECORD,) if "closer_peers" in shown else (),
+        now=kit.NOW,
     )
     assert other == full
     first, second = (kit.decide_openings(engine, asker, item, facts) for facts in (some, others))
     assert isinstance(first, Denied) == isinstance(second, Denied)
 
 
-@given(policies(), askers, items)
-def test_who_asks_is_told_no_more_than_the_servers_of_the_dht(policy, asker, item):
-    made = decisions(Engine(policy), asker, item, [])
-    assert facts_of(made["provide_to"]) in (set(), facts_of(made["provide"]))
-
-
-@given(policies(), askers, items, entries)
-def test_what_is_granted_can_be_served(policy, asker, item, facts):
-    engine = Engine(policy)
+@given(policies(), books, askers, items, entries)
+def test_what_is_granted_can_be_served(policy, book, asker, item, facts):
+    engine = Engine(policy, spent_by(book))
     made = decisions(engine, asker, item, facts)
     granted = all(not isinstance(made[name], Denied) for name in ("grant", "manifest", "openings"))
     assert engine.may_serve(asker, item, kit.NOW) == granted
@@ -236,14 +159,112 @@ def test_what_is_granted_can_be_served(policy, asker, item, facts):
 
 @given(policies(), askers, items, entries)
 def test_what_is_explained_is_what_is_decided(policy, asker, item, facts):
-    item = kit.item(item.manifest_cid, item.labels, item.link_id)
+    item = replace(item, expires_at=0)
     made = decisions(Engine(policy), asker, item, facts)
-    explained = Explainer(policy).explain(asker, item)
+    explained = Explainer(policy).explain(asker, item, now=kit.NOW)
     for name in ("addresses", "agent", "catalogue", "manifest"):
         shown = {field for field in v.VIEW_FIELDS[name] if explained[f"{name}.{field}"].shown}
         assert shown == facts_of(made[name])
     for facts_of_entry in facts:
-        told = Explainer(policy).explain(asker, item, facts_of_entry)
+        told = Explainer(policy).explain(asker, item, facts_of_entry, now=kit.NOW)
         slots = {slot for where, slot in facts_of(made["openings"]) if where == facts_of_entry.index}
         assert slots == {slot for slot in v.ENTRY_SLOTS if told[f"openings.{slot}"].shown}
         assert told["content.octets"].shown == (facts_of_entry.index in facts_of(made["content"]))
+
+
+# --- conditions ------------------------------------------------------------------------------------
+
+
+@given(policies(), books, askers, items, entries)
+def test_what_is_out_of_its_time_or_budget_shows_as_if_it_were_not_there(policy, book, asker, item, facts):
+    policy = replace(
+        policy,
+        rules=tuple(replace(one, limit=replace(one.limit, items_per_day=None)) for one in policy.rules),
+    )
+
+    def is_open(rule):
+        if rule.limit.is_none:
+            return True
+        used = spent_by(book)(rule.name, "", "", kit.NOW)
+        caps = (
+            (rule.limit.per_minute, used.decisions),
+            (rule.limit.octets_per_day, used.octets),
+        )
+        return not used.is_all and all(cap is None or amount < cap for cap, amount in caps)
+
+    timely = [one for one in policy.rules if one.when.holds(kit.NOW)]
+    left = tuple(one if is_open(one) else replace(one, show={}) for one in timely)
+    limited = decisions(Engine(policy, spent_by(book)), asker, item, facts)
+    plain = decisions(Engine(replace(policy, rules=left)), asker, item, facts)
+    assert decisions_equal(limited, plain)
+
+
+@given(policies(), books, books, askers, items, entries)
+def test_spending_more_never_reveals_more(policy, book, more, asker, item, facts):
+    def both(name):
+        some, others = (spent_by(one)(name, "", "", 0) for one in (book, more))
+        return replace(
+            some,
+            decisions=some.decisions + others.decisions,
+            octets=some.octets + others.octets,
+            is_all=some.is_all or others.is_all,
+        )
+
+    names = [rule.name for rule in policy.rules]
+    before = decisions(Engine(policy, spent_by(book)), asker, item, facts)
+    after = decisions(Engine(policy, spent_by({name: both(name) for name in names})), asker, item, facts)
+    for name, decision in after.items():
+        assert facts_of(decision) <= facts_of(before[name])
+
+
+@given(policies(), books, askers, items)
+def test_a_grant_goes_on_wherever_a_new_one_would_be_given(policy, book, asker, item):
+    engine = Engine(policy, spent_by(book))
+    assert engine.may_go_on(asker, item, kit.NOW) >= engine.may_serve(asker, item, kit.NOW)
+
+
+@given(policies(), books, books, askers, items, entries, st.sampled_from([0, 3600, 86_400, 30 * 86_400]))
+def test_as_long_as_the_basis_is_the_same_so_is_what_content_may_go(
+    policy, book, more, asker, item, facts, later
+):
+    item = replace(item, expires_at=0)
+    policy = replace(
+        policy,
+        rules=tuple(
+            replace(one, limit=replace(one.limit, per_minute=None, items_per_day=None))
+            for one in policy.rules
+        ),
+    )
+    first, second = (Engine(policy, spent_by(one)) for one in (book, more))
+    now, then = kit.NOW, kit.NOW + later
+    if first.basis(asker, item, now) == second.basis(asker, item, then):
+        some = first.content(asker, item, facts, now=now)
+        others = second.content(asker, item, facts, now=then)
+        assert facts_of(some) == facts_of(others)
+
+
+# --- coarser forms ---------------------------------------------------------------------------------
+
+
+@given(policies(), books, askers, items, entries)
+def test_coarsening_is_monotone(policy, book, asker, item, facts):
+    """Whoever sees the fine form may see the coarse one; whoever may see the coarse one alone sees no more."""
+    named = {(view, name) for one in policy.rules for view, names in one.show.items() for name in names}
+    explained = [Explainer(policy).explain(asker, item, one, now=kit.NOW) for one in (None, *facts)]
+    for view, finer in v.COARSER.items():
+        for fine, coarse in finer.items():
+            for told in explained:
+                if told[f"{view}.{fine}"].shown:
+                    assert (view, fine) in named
+                    assert not any(is_hidden(told, f"{view}.{name}") for name in coarse)
+    made = decisions(Engine(policy, spent_by(book)), asker, item, facts)
+    for name in ("addresses", "provide"):
+        if not isinstance(made[name], Denied):
+            view = made[name].view
+            full = view.listen_addrs if name == "addresses" else view.addrs
+            assert view.private_addrs in {(), (kit.PRIVATE_ADDR,)}
+            assert full in {(), ADDRS}
+
+
+def is_hidden(told, name):
+    return not told[name].shown and bool(told[name].rule)

@@ -1,10 +1,18 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from peertransfer.disclosure.views import VIEW_FIELDS
 from peertransfer.errors import PolicyError
-from peertransfer.policy.parse import MAX_RULES, MAX_SIZE, parse_policy, parse_policy_octets
+from peertransfer.policy.parse import (
+    MAX_EXPECTATIONS,
+    MAX_RULES,
+    MAX_SIZE,
+    parse_policy,
+    parse_policy_octets,
+)
 from peertransfer.policy.rules import AudienceKind, AudiencePattern
 
 GOOD = """\
@@ -121,6 +129,82 @@ def test_octets_with_a_byte_order_mark_are_read():
         ('refusal = "*"', 'update = ["url"]', 21, 'unknown field "url"', "no fields in this version"),
         ("show.manifest", "show.addresses", 14, "about no item", "without items"),
         ("label:public", "path:../x", 8, "no path", "share's root"),
+        ("label:public", "path:docs/**.key", 8, "a ** that is no folder", "docs/**/*.txt"),
+        ("label:public", "path:[ab].key", 8, '"[" means nothing', "write ? for it"),
+        ("label:public", "path:*.{a,b}", 8, '"{" means nothing', "write ? for it"),
+        ("label:public", "label:a\\tb", 8, "control character", "? stands for any one"),
+        ("label:public", "media:image", 8, "no media type", "image/*"),
+        ("label:public", "media:**/x", 8, "no media type", "image/*"),
+        ("label:public", "smaller:1MB", 8, '"1MB" is no size', "10MiB"),
+        ("label:public", "larger:-1B", 8, "is no size", "10MiB"),
+        ("label:public", "older:1y", 8, '"1y" is no age', "30d"),
+        ("label:public", "smallr:1MiB", 8, 'unknown item "smallr:1MiB"', '"smaller:"'),
+        ("label:public", 'larger:2KiB", "smaller:2KiB', 8, "no size is both", "more than"),
+        ("label:public", 'older:24h", "newer:1d', 8, 'both "older:24h" and "newer:1d"', "more than"),
+        ('"link-holders"', '"role:Admin"', 7, "names no role", "role:NAME"),
+        ('"link-holders"', '"role:admin@"', 7, "names no role", "role:NAME"),
+        ('"link-holders"', '"role:"', 7, "unknown audience", 'after "role:"'),
+        ('"link-holders"', '"group:friends"', 7, 'unknown group "friends"', "[groups]"),
+        ('"link-holders"', '"group"', 7, "unknown audience", 'after "group:"'),
+        ('to = ["anyone"]', 'to = ["anyone"]\nwhen = "always"', 19, "list of texts", "when = ["),
+        (
+            'to = ["anyone"]',
+            'to = ["anyone"]\nwhen = ["mon-fry"]',
+            19,
+            '"mon-fry" is no time',
+            "mon-fri 08:00",
+        ),
+        (
+            'to = ["anyone"]',
+            'to = ["anyone"]\nwhen = ["2026-02-30.."]',
+            19,
+            "is no time",
+            "no day 2026-02-30",
+        ),
+        ('to = ["anyone"]', 'to = ["anyone"]\nlimit = 3', 19, '"limit" must be a table', "limit.per_minute"),
+        (
+            'to = ["anyone"]',
+            'to = ["anyone"]\nlimit.per_hour = 3',
+            19,
+            'unknown limit "per_hour"',
+            "per_minute",
+        ),
+        (
+            'to = ["anyone"]',
+            'to = ["anyone"]\nlimit.per_minute = 0',
+            19,
+            "from 1 to 10000",
+            "per_minute = 10",
+        ),
+        (
+            'to = ["anyone"]',
+            'to = ["anyone"]\nlimit.per_minute = true',
+            19,
+            "from 1 to 10000",
+            "per_minute = 10",
+        ),
+        ('to = ["anyone"]', 'to = ["anyone"]\nlimit.octets_per_day = 5', 19, "a size over 0", "10MiB"),
+        (
+            'to = ["anyone"]',
+            'to = ["anyone"]\nlimit.octets_per_day = "5MiB"',
+            19,
+            "octets are counted of content",
+            "show.content",
+        ),
+        (
+            'to = ["anyone"]',
+            'to = ["anyone"]\nlimit.items_per_day = 5',
+            19,
+            "no view that is about an item",
+            "catalogue",
+        ),
+        (
+            "[rule.show]\n",
+            "limit.per_minute = 5\n[rule.hide]\n",
+            19,
+            "shows nothing that could be limited",
+            "leave limit out",
+        ),
         ("label:public", "path:/x", 8, "no path", "share's root"),
         ('[rule.show]\nprotocols = ["hello"]\nrefusal = "*"', "", 16, "does nothing", "show, hide or both"),
         ('hide.openings = ["mtime"]', 'hide = ["mtime"]', 13, "table of views", "write:"),
@@ -135,9 +219,27 @@ def test_a_mistake_is_answered_with_its_line_and_the_mend(old, new, line, what, 
     assert error.line == line
 
 
-def test_a_path_chooses_no_share_of_a_catalogue():
-    error = fails(GOOD.replace('"label:public"', '"path:a"').replace("show.manifest", "show.catalogue"))
-    assert "a path chooses entries" in error.message
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("path:a", "a path"),
+        ("media:image/*", "a media type"),
+        ("smaller:1B", "a size"),
+        ("larger:1B", "a size"),
+    ],
+)
+def test_what_chooses_entries_chooses_no_share_of_a_catalogue(word, what):
+    catalogue = GOOD.replace('show.manifest = ["octets"]', 'show.catalogue = ["title"]')
+    error = fails(catalogue.replace("label:public", word))
+    assert f"{what} chooses entries" in error.message
+    parse_policy(catalogue.replace("label:public", "newer:1d"), "p")
+
+
+@pytest.mark.parametrize("word", ["label:public", "newer:1d", "older:1d"])
+def test_what_is_not_known_of_others_shares_chooses_no_want(word):
+    text = GOOD.replace('"share:bafyabc", "label:public"', f'"{word}"')
+    error = fails(text.replace('show.manifest = ["octets"]', 'show.want = ["proof"]'))
+    assert "share of somebody else" in error.message
 
 
 @pytest.mark.parametrize(
@@ -181,6 +283,39 @@ def test_ten_thousand_rules_are_read_and_one_more_is_not():
     error = fails("version = 1\n" + "".join(rules) + rule.format("one more"))
     assert str(MAX_RULES) in error.message
     assert error.line == 2 + 4 * MAX_RULES
+    inline = "version = 1\nrule = [" + '{name="a"},' * (MAX_RULES + 1) + "]"
+    assert "10001 tables" in fails(inline).message
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "line"),
+    [
+        ("[[rule]]\n" * 100_000, "100000 tables [[rule]]", MAX_RULES + 1),
+        ("[[expect]]\n" * 50_000, "50000 tables [[expect]]", MAX_EXPECTATIONS + 1),
+        ("version = 1\n" + "a." * 400_000 + "a = 1", "too many parts", 2),
+        ("version = 1\nx = {" + "a." * 400_000 + "a = 1}", "too many parts", 2),
+        ("[" + '"a".' * 200_000 + "a]", "too many parts", 1),
+        ('"' + '\\"' * 400_000, "not TOML", 1),
+        ("'" * 900_001, "not TOML", 1),
+        ('"' * 900_001, "not TOML", 1),
+        ("[[rule]]\nname=" + "[" * 900_000, "nested too deeply", 1),
+        ("x" * 1_000_000, "not TOML", 1),
+    ],
+    ids=["rules", "expects", "dots", "inline", "quoted", "escapes", "literal", "basic", "nested", "key"],
+)
+def test_what_would_take_long_is_refused_in_time(text, what, line):
+    begun = time.process_time()
+    error = fails(text)
+    assert time.process_time() - begun < 5
+    assert what in error.message
+    assert error.line == line
+    assert len(error.message) < 300
+
+
+def test_a_list_of_too_many_words_is_refused():
+    error = fails(GOOD.replace('to = ["anyone"]', "to = [" + '"anyone",' * 10_001 + "]"))
+    assert "10001 words" in error.message
+    assert error.line == 18
 
 
 def test_octets_that_are_not_utf8_are_named_by_line():

@@ -5,10 +5,15 @@ import policy_kit as kit
 from peertransfer.disclosure import views as v
 from peertransfer.disclosure.audience import DhtServers, LinkHolders, Members
 from peertransfer.disclosure.disclosed import Denied
+from peertransfer.disclosure.views import COARSER
+from peertransfer.policy.audience_parser import AUDIENCE_WORDS
+from peertransfer.policy.condition_parser import LIMIT_KEYS
 from peertransfer.policy.engine import Engine
 from peertransfer.policy.explain import Explainer
-from peertransfer.policy.parse import parse_policy
+from peertransfer.policy.item_parser import ITEM_WORDS
+from peertransfer.policy.parse import TOP_KEYS, parse_policy
 from peertransfer.policy.preset import CLOSED
+from peertransfer.policy.rule_parser import RULE_KEYS
 
 POLICY = parse_policy(CLOSED, "policy.toml")
 EXPLAINER = Explainer(POLICY)
@@ -41,7 +46,7 @@ DHT = {"provide.locator", "provide.addrs", "lookup.key"}
 
 
 def shown(asker, item):
-    return {name for name, why in EXPLAINER.explain(asker, item).items() if why.shown}
+    return {name for name, why in EXPLAINER.explain(asker, item, now=kit.NOW).items() if why.shown}
 
 
 def test_a_stranger_learns_no_more_than_a_greeting():
@@ -62,9 +67,9 @@ def test_the_open_network_has_neither_members_nor_servers():
     asker = kit.asker(Members("open"), DhtServers("open"), network="open")
     assert shown(asker, kit.item()) == STRANGER
     engine = Engine(POLICY)
-    assert isinstance(engine.lookup("open", key=b"k"), Denied)
+    assert isinstance(engine.lookup("open", key=b"k", now=kit.NOW), Denied)
     assert isinstance(engine.provide("open", kit.item(), locator=b"l", addrs=(), now=1), Denied)
-    assert not isinstance(engine.lookup("net1", key=b"k"), Denied)
+    assert not isinstance(engine.lookup("net1", key=b"k", now=kit.NOW), Denied)
 
 
 def test_the_main_job_works_from_the_first_minute():
@@ -89,20 +94,30 @@ def test_the_example_in_the_comments_is_a_rule():
 
 
 def test_the_preset_fits_a_screen_and_names_each_audience():
-    assert len(CLOSED.splitlines()) <= 66
-    assert max(map(len, CLOSED.splitlines())) <= 105
-    for word in (
-        "anyone",
-        "peer:",
-        "members:",
-        "dht-servers:",
-        "link-holders",
-        "link:",
-        "share:",
-        "label:",
-        "path:",
-    ):
+    lines = CLOSED.splitlines()
+    assert lines.index("version = 1") <= 40
+    assert len(lines) <= 80
+    assert max(map(len, CLOSED.splitlines())) <= 106
+    for word in (*AUDIENCE_WORDS, *ITEM_WORDS):
         assert f'"{word}' in CLOSED
+    for word in (*RULE_KEYS, *LIMIT_KEYS, *TOP_KEYS, *(name for of in COARSER.values() for name in of)):
+        assert word in CLOSED
+
+
+def test_the_rule_that_teaches_is_one_and_its_test_holds():
+    text = CLOSED[: CLOSED.index("version = 1")].replace("<peer ID>", "12D3KooWFriend")
+    lines = [line.removeprefix("#").strip() for line in text.splitlines()]
+    start, end = (
+        lines.index("[[rule]]"),
+        lines.index("limit.per_minute = 10                              # for each peer"),
+    )
+    rule = lines[start : end + 1]
+    taught = [line.partition(":  ")[2] or line for line in lines]
+    groups = ["[groups]", 'friends = ["peer:12D3KooWFriend"]']
+    assert any("[groups]" in line for line in taught)
+    first = next(place for place, line in enumerate(taught) if "[[expect]]" in line)
+    expect = ["[[expect]]", *taught[first + 1 : first + 4]]
+    parse_policy("\n".join(["version = 1", *groups, *rule, *expect]), "policy.toml")
 
 
 def test_every_view_that_is_never_shown_is_left_out_on_purpose():

@@ -43,7 +43,7 @@ def a_record_alone_is_no_view(record: DisclosureRecord) -> None:
 
 
 def an_answer_of_the_engine_may_be_no(engine: Engine, asker: Asker) -> None:
-    decision = engine.refusal(asker, code=1, request_id=0)
+    decision = engine.refusal(asker, code=1, request_id=0, now=1)
     encode_refusal(decision)  # E: arg-type
     if isinstance(decision, Disclosed):
         encode_refusal(decision)

@@ -51,7 +51,7 @@ def hiding_makes_a_commitment(
 
 
 def what_nothing_makes_yet_is_denied(engine: Engine, asker: Asker) -> Denied:
-    return engine.membership(asker)
+    return engine.membership(asker, now=1)
 
 
 def a_view_without_a_method_can_not_be_asked_for(engine: Engine, asker: Asker) -> None:

@@ -47,6 +47,15 @@ def test_where_nothing_was_let_out_there_is_nothing_to_send():
     assert encode_identify(None, None, None) is None
 
 
+def test_private_addresses_are_said_in_the_place_of_the_full_ones():
+    view = v.AddressesView(private_addrs=(b"private",))
+    message = decode_identify(octets_of(encode_identify(sealed(view, ASKER), None, None)))
+    assert message.listen_addrs == (b"private",)
+    both = v.AddressesView((b"public", b"private"), private_addrs=(b"private",))
+    message = decode_identify(octets_of(encode_identify(sealed(both, ASKER), None, None)))
+    assert message.listen_addrs == (b"public", b"private")
+
+
 def test_all_that_was_let_out_is_said():
     frame = encode_identify(
         addresses(b"one", b"two", observed=b"seen"), protocols("/a/1", "/b/1"), agent("pt", "ipfs/0.1.0")

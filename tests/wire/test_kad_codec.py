@@ -72,6 +72,25 @@ def test_a_key_that_its_receiver_would_refuse_is_not_sent():
         codec.encode_find_node(lookup(b"k" * 81))
 
 
+def test_private_addresses_go_out_in_the_place_of_the_full_ones():
+    record = sealed(v.ProvideView(LOCATOR, private_addrs=(ADDR,)), SERVERS)
+    both = sealed(v.ProvideView(LOCATOR, (ADDR,), private_addrs=(addr(2),)), SERVERS)
+    alone = codec.encode_add_provider(provide(), peer_id(1))
+    assert codec.encode_add_provider(record, peer_id(1)) == alone
+    assert codec.encode_add_provider(both, peer_id(1)) == alone
+    asked = {"type": KadType.GET_PROVIDERS, "key": KEY, "own_peer_id": peer_id(1)}
+    some, others = (
+        codec.encode_kad_answer(addresses(), None, **asked, own_record=sealed(view, ASKER))
+        for view in (v.ProvideView(LOCATOR, private_addrs=(ADDR,)), v.ProvideView(LOCATOR, (ADDR,)))
+    )
+    assert some == others
+    own = {"type": KadType.FIND_NODE, "key": KEY, "own_peer_id": peer_id(1)}
+    hidden = sealed(v.AddressesView(private_addrs=(ADDR,)), ASKER)
+    assert codec.encode_kad_answer(hidden, None, **own) == codec.encode_kad_answer(
+        addresses(own=[ADDR]), None, **own
+    )
+
+
 def test_a_provider_record_carries_the_locator_as_a_multihash_and_the_sealed_addresses():
     frame = codec.encode_add_provider(provide(addrs=(addr(1), addr(2))), peer_id(1))
     said = KadMessage(KadType.ADD_PROVIDER, key(7), (), (PeerRecord(peer_id(1), (addr(1), addr(2))),))

@@ -35,8 +35,13 @@ def policy_show(settings: Settings) -> None:
                 ("  items", _words(rule.get("items"))),
                 ("  show", _fields(rule.get("show"))),
                 ("  hide", _fields(rule.get("hide"))),
+                ("  when", ", ".join(_texts(rule.get("when")))),
+                ("  limit", _limits(rule.get("limit"))),
             ]
         )
+    groups = answer.get("groups")
+    if isinstance(groups, dict):
+        show_facts([(f"group {name}", _words(peers)) for name, peers in groups.items()])
 
 
 @policy.command("check")
@@ -109,6 +114,14 @@ privacy.add_command(ledger_command.privacy_ledger)
 
 def _words(value: object) -> str:
     return " ".join(str(one) for one in value) if isinstance(value, list | tuple) else str(value or "")
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list | tuple) else []
+
+
+def _limits(value: object) -> str:
+    return ", ".join(f"{name} {most}" for name, most in value.items()) if isinstance(value, dict) else ""
 
 
 def _fields(value: object) -> str:

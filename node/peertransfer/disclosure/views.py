@@ -45,6 +45,8 @@ class AddressesView(View):
     """The multiaddr under which we see the asking peer."""
     closer_peers: tuple[PeerRecord, ...] = ()
     """Other peers of the routing table, in a DHT answer."""
+    private_addrs: tuple[bytes, ...] = ()
+    """Those of ``listen_addrs`` that lead nowhere outside of this machine or its local network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class ProvideView(View):
     """This host's multiaddrs in the record."""
     provider_records: tuple[PeerRecord, ...] = ()
     """Providers of the asked key, in a DHT answer; ``closer_peers`` ride in ``AddressesView``."""
+    private_addrs: tuple[bytes, ...] = ()
+    """Those of ``addrs`` that lead nowhere outside of this machine or its local network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +209,10 @@ class UpdateView(View):
 
 
 VIEW_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "addresses": ("listen_addrs", "observed_addr", "closer_peers"),
+    "addresses": ("listen_addrs", "observed_addr", "closer_peers", "private_addrs"),
     "protocols": ("protocol_ids", "hello"),
     "agent": ("agent_version", "protocol_version"),
-    "provide": ("locator", "addrs", "provider_records"),
+    "provide": ("locator", "addrs", "provider_records", "private_addrs"),
     "lookup": ("key",),
     "want": ("locator", "proof", "requests", "delivered"),
     "catalogue": ("manifest_cid", "title", "entries", "size", "link"),
@@ -224,3 +228,15 @@ VIEW_FIELDS: Mapping[str, tuple[str, ...]] = {
 """What a rule can show, view by view. In ``openings`` the share's own slots carry ``share_``."""
 
 VIEWS: tuple[str, ...] = tuple(VIEW_FIELDS)
+
+COARSER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "addresses": {"listen_addrs": ("private_addrs",)},
+    "provide": {"addrs": ("private_addrs",)},
+    "openings": {
+        "name": ("extension",),
+        "size": ("size_class",),
+        "mtime": ("mtime_day", "mtime_month"),
+        "mtime_day": ("mtime_month",),
+    },
+}
+"""View to its fine fields, each to the coarse ones that whoever sees it can work out."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from peertransfer.disclosure.views import VIEW_FIELDS
+from peertransfer.policy.quantities import age_text, size_text
 from peertransfer.policy.rules import AudienceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from peertransfer.policy.rules import AudiencePattern, ItemPattern, Policy, Rule
+    from peertransfer.policy.budget import Limit
+    from peertransfer.policy.items import ItemPattern, Span
+    from peertransfer.policy.rules import AudiencePattern, Policy, Rule
 
 
 class DescribedRule(TypedDict):
@@ -25,6 +28,8 @@ class DescribedRule(TypedDict):
     items: list[str]
     show: dict[str, list[str]]
     hide: dict[str, list[str]]
+    when: list[str]
+    limit: dict[str, int | str]
 
 
 class DescribedPolicy(TypedDict):
@@ -32,13 +37,17 @@ class DescribedPolicy(TypedDict):
 
     file: str
     default: str
+    groups: dict[str, list[str]]
+    """Each group to the peer IDs in it, by itself or through other groups."""
     rules: list[DescribedRule]
 
 
 _WHO: Final = {
     AudienceKind.ANYONE: "anyone",
     AudienceKind.PEER: "peer {}",
+    AudienceKind.GROUP: "the peers of the group {}",
     AudienceKind.MEMBERS: "members of the network {}",
+    AudienceKind.ROLE: "members with the role {}",
     AudienceKind.DHT_SERVERS: "servers of the DHT of the network {}",
     AudienceKind.LINK: "whoever proves that it holds the link {}",
 }
@@ -54,6 +63,9 @@ def describe(policy: Policy) -> DescribedPolicy:
     return {
         "file": policy.file,
         "default": "hide",
+        "groups": {
+            name: sorted(one for one in peers if ":" not in one) for name, peers in policy.groups.items()
+        },
         "rules": [
             {
                 "name": rule.name,
@@ -62,6 +74,8 @@ def describe(policy: Policy) -> DescribedPolicy:
                 "items": _item_words(rule.items),
                 "show": {view: _ordered(view, fields) for view, fields in rule.show.items()},
                 "hide": {view: _ordered(view, fields) for view, fields in rule.hide.items()},
+                "when": list(rule.when.words),
+                "limit": _limit_words(rule.limit),
             }
             for rule in policy.rules
         ],
@@ -84,6 +98,11 @@ def _rule_text(rule: Rule) -> str:
     lines.append(f"  of     {_which(rule.items)}")
     lines += _effect_lines("shows", rule.show)
     lines += _effect_lines("hides", rule.hide)
+    if not rule.when.is_always:
+        lines.append(f"  when   {', '.join(rule.when.words)}")
+    if not rule.limit.is_none:
+        limits = (f"{key} {value}" for key, value in _limit_words(rule.limit).items())
+        lines.append(f"  limit  for each peer: {', '.join(limits)}")
     return "\n".join(lines)
 
 
@@ -97,9 +116,23 @@ def _which(items: ItemPattern) -> str:
     chosen = [f"the share {cid}" for cid in sorted(items.shares)]
     chosen += [f"what is labelled {label}" for label in sorted(items.labels)]
     text = " and ".join(chosen) or "everything"
+    if not items.ages.is_all:
+        text += f", only shares {_span_text(items.ages, 'younger than', 'at least', age_text)} old"
+    narrowed = []
     if items.paths:
-        text += f", only entries that match {' or '.join(glob.text for glob in items.paths)}"
-    return text
+        narrowed.append(f"that match {' or '.join(glob.text for glob in items.paths)}")
+    if items.media:
+        narrowed.append(f"of the type {' or '.join(glob.text for glob in items.media)}")
+    if not items.sizes.is_all:
+        narrowed.append(f"of {_span_text(items.sizes, 'less than', 'at least', size_text)}")
+    return f"{text}, only entries {' and '.join(narrowed)}" if narrowed else text
+
+
+def _span_text(span: Span, below: str, least: str, told: Callable[[int], str]) -> str:
+    parts = [f"{least} {told(span.least)}"] if span.least else []
+    if span.end is not None:
+        parts.append(f"{below} {told(span.end)}")
+    return " and ".join(parts)
 
 
 def _effect_lines(verb: str, effect: Mapping[str, frozenset[str]]) -> list[str]:
@@ -112,7 +145,26 @@ def _effect_lines(verb: str, effect: Mapping[str, frozenset[str]]) -> list[str]:
 def _item_words(items: ItemPattern) -> list[str]:
     words = [f"share:{cid}" for cid in sorted(items.shares)]
     words += [f"label:{label}" for label in sorted(items.labels)]
-    return words + [f"path:{glob.text}" for glob in items.paths]
+    words += [f"path:{glob.text}" for glob in items.paths]
+    words += [f"media:{glob.text}" for glob in items.media]
+    for span, least, end, told in (
+        (items.sizes, "larger", "smaller", size_text),
+        (items.ages, "older", "newer", age_text),
+    ):
+        words += [f"{least}:{told(span.least)}"] if span.least else []
+        words += [f"{end}:{told(span.end)}"] if span.end is not None else []
+    return words
+
+
+def _limit_words(limit: Limit) -> dict[str, int | str]:
+    words: dict[str, int | str] = {}
+    if limit.per_minute is not None:
+        words["per_minute"] = limit.per_minute
+    if limit.octets_per_day is not None:
+        words["octets_per_day"] = size_text(limit.octets_per_day)
+    if limit.items_per_day is not None:
+        words["items_per_day"] = limit.items_per_day
+    return words
 
 
 def _ordered(view: str, fields: frozenset[str]) -> list[str]:

@@ -1,22 +1,21 @@
 """May this audience see this? One method for each view; the only place that seals.
 
 Each method builds its view from what the rules show and nothing else, and returns it sealed, or
-``Denied``. Pure and total: it reads no clock and no file, keeps no state between calls, and gives the
-same answer for the same policy and facts. Whether the answer is ``Denied`` depends on the rules and on
-which item is asked for, never on the value of a field that is hidden. A view that shows no field
-(every slot hidden, an empty catalogue) is sealed with a record that names no field.
+``Denied``. Pure and total: it reads no clock and no file, and gives the same answer for the same policy,
+facts and time; what was spent of a rule's limit is such a fact. The record of a decision names the rules by
+which it shows something, so that the shell can book what it spends. Whether the answer is ``Denied`` depends
+on the rules, the time and which item is asked for, never on the value of a field that is hidden. A view that
+shows no field (every slot hidden, an empty catalogue) is sealed with a record that names no field.
 Spec: ARCHITECTURE.md, "The door"; docs/disclosure.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, TypeVar
 
 from peertransfer.content.opening import EntryOpening, HiddenSlot, OpenSlot, ShareOpening
 from peertransfer.disclosure._seal import seal
 from peertransfer.disclosure.audience import Audience, DhtServers, OnePeer
-from peertransfer.disclosure.disclosed import Decision, Denied, Disclosed, DisclosureRecord
 from peertransfer.disclosure.views import (
     AddressesView,
     AgentView,
@@ -36,34 +35,38 @@ from peertransfer.disclosure.views import (
     WantView,
 )
 from peertransfer.errors import DisclosureError
+from peertransfer.policy.budget import nothing_spent
 from peertransfer.policy.facts import Asker, EntryFacts, ItemFacts
-from peertransfer.policy.masking import Masking
-from peertransfer.policy.matching import (
-    RuleIndex,
-    Verdict,
-    reach_of_asker,
-    reach_of_dht,
-    reach_of_dht_asker,
-)
+from peertransfer.policy.masking import Masking, only_shown, own_record
+from peertransfer.policy.matching import RuleIndex, Verdict
+from peertransfer.policy.private_addrs import private_only
+from peertransfer.policy.recording import NO_ITEM, denial, filled, record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from peertransfer.disclosure.disclosed import Decision, Denied, Disclosed, DisclosureRecord
+    from peertransfer.policy.budget import SpentBy
+    from peertransfer.policy.question import Question
     from peertransfer.policy.rules import Policy
 
 V = TypeVar("V", bound=View)
 A = TypeVar("A", bound=Audience)
 T = TypeVar("T")
 
-_NO_ITEM = ItemFacts("")
-
 
 class Engine:
     """The decisions of one policy; a new policy is a new engine."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, spent_by: SpentBy = nothing_spent) -> None:
         self.policy = policy
-        self._index = RuleIndex(policy)
+        self.limits = {rule.name: rule.limit for rule in policy.rules if not rule.limit.is_none}
+        """The limits of the rules that have one, by the rule's name."""
+        self._index = RuleIndex(policy, spent_by)
+        self.is_steady = all(
+            rule.when.is_always and rule.limit.is_none and rule.items.ages.is_all for rule in policy.rules
+        )
+        """Whether no rule depends on the time or on what was spent."""
 
     # --- identify and the DHT ----------------------------------------------------------------------
 
@@ -74,42 +77,44 @@ class Engine:
         listen_addrs: tuple[bytes, ...],
         observed_addr: bytes | None = None,
         closer_peers: tuple[PeerRecord, ...] = (),
+        now: int,
     ) -> Decision[AddressesView, OnePeer]:
         """Decide where this host, and peers that it knows, can be reached."""
-        verdict = self._on_peer("addresses", asker)
+        verdict = self._on_peer("addresses", asker, now)
         if not verdict.shown:
-            return _denied("addresses", verdict)
+            return denial("addresses", verdict)
         view = AddressesView(
             listen_addrs if "listen_addrs" in verdict else (),
             observed_addr if "observed_addr" in verdict else None,
             closer_peers if "closer_peers" in verdict else (),
+            private_only(listen_addrs) if "private_addrs" in verdict else (),
         )
-        return _sealed_for_peer(view, asker, verdict, _filled(view))
+        return _sealed_for_peer(view, asker, verdict, filled(view))
 
     def protocols(
-        self, asker: Asker, *, protocol_ids: tuple[str, ...] = (), hello: Hello | None = None
+        self, asker: Asker, *, protocol_ids: tuple[str, ...] = (), hello: Hello | None = None, now: int
     ) -> Decision[ProtocolsView, OnePeer]:
         """Decide which protocols this host speaks (identify), or, with ``hello``, whether it says hello."""
-        verdict = self._on_peer("protocols", asker)
+        verdict = self._on_peer("protocols", asker, now)
         if ("protocol_ids" if hello is None else "hello") not in verdict:
-            return _denied("protocols", verdict)
+            return denial("protocols", verdict)
         view = ProtocolsView(
             protocol_ids if "protocol_ids" in verdict else (), hello if "hello" in verdict else None
         )
-        return _sealed_for_peer(view, asker, verdict, _filled(view))
+        return _sealed_for_peer(view, asker, verdict, filled(view))
 
     def agent(
-        self, asker: Asker, *, agent_version: str, protocol_version: str
+        self, asker: Asker, *, agent_version: str, protocol_version: str, now: int
     ) -> Decision[AgentView, OnePeer]:
         """Decide what this program calls itself."""
-        verdict = self._on_peer("agent", asker)
+        verdict = self._on_peer("agent", asker, now)
         if not verdict.shown:
-            return _denied("agent", verdict)
+            return denial("agent", verdict)
         view = AgentView(
             agent_version if "agent_version" in verdict else None,
             protocol_version if "protocol_version" in verdict else None,
         )
-        return _sealed_for_peer(view, asker, verdict, _filled(view))
+        return _sealed_for_peer(view, asker, verdict, filled(view))
 
     def provide(
         self, network_id: str, item: ItemFacts, *, locator: bytes, addrs: tuple[bytes, ...], now: int
@@ -118,10 +123,10 @@ class Engine:
 
         A record without addresses is none.
         """
-        verdict = self._index.verdict("provide", reach_of_dht(network_id), item)
-        if "locator" not in verdict or "addrs" not in verdict or item.is_expired(now):
-            return _denied("provide", verdict, item.manifest_cid)
-        view = ProvideView(locator, addrs)
+        verdict = self._index.verdict("provide", self._index.of_dht(network_id, now, item))
+        view = own_record(verdict, locator, addrs)
+        if view is None or item.is_expired(now):
+            return denial("provide", verdict, item.manifest_cid)
         return _sealed_for_dht(view, network_id, verdict, item)
 
     def provide_to(
@@ -132,65 +137,65 @@ class Engine:
         It learns what the DHT's servers are told (``provide``), unless a rule hides that from this very
         peer. A record without addresses is none.
         """
-        verdict = self._index.verdict("provide", reach_of_dht_asker(asker), item)
-        if "locator" not in verdict or "addrs" not in verdict or item.is_expired(now):
-            return _denied("provide", verdict, item.manifest_cid)
-        view = ProvideView(locator, addrs)
-        return _sealed_for_peer(view, asker, verdict, _filled(view), item)
+        verdict = self._index.verdict("provide", self._index.of_dht_asker(asker, now, item))
+        view = own_record(verdict, locator, addrs)
+        if view is None or item.is_expired(now):
+            return denial("provide", verdict, item.manifest_cid)
+        return _sealed_for_peer(view, asker, verdict, filled(view), item)
 
     def provider_records(
-        self, asker: Asker, *, provider_records: tuple[PeerRecord, ...]
+        self, asker: Asker, *, provider_records: tuple[PeerRecord, ...], now: int
     ) -> Decision[ProvideView, OnePeer]:
         """Decide whether a peer learns which others provide the key that it asks for."""
-        verdict = self._on_peer("provide", asker)
+        verdict = self._on_peer("provide", asker, now)
         if "provider_records" not in verdict:
-            return _denied("provide", verdict)
+            return denial("provide", verdict)
         view = ProvideView(provider_records=provider_records)
-        return _sealed_for_peer(view, asker, verdict, _filled(view))
+        return _sealed_for_peer(view, asker, verdict, filled(view))
 
-    def lookup(self, network_id: str, *, key: bytes) -> Decision[LookupView, DhtServers]:
+    def lookup(self, network_id: str, *, key: bytes, now: int) -> Decision[LookupView, DhtServers]:
         """Decide whether the DHT's servers are asked for a key; asking is a disclosure too."""
-        verdict = self._index.verdict("lookup", reach_of_dht(network_id))
+        verdict = self._index.verdict("lookup", self._index.of_dht(network_id, now))
         if "key" not in verdict:
-            return _denied("lookup", verdict)
+            return denial("lookup", verdict)
         return _sealed_for_dht(LookupView(key), network_id, verdict)
 
-    def may_use_as_server(self, asker: Asker) -> bool:
+    def may_use_as_server(self, asker: Asker, now: int) -> bool:
         """Tell whether what is sealed for the DHT's servers may go to this one.
 
         Look-ups and provider records are decided for all servers at once. Where a rule hides those from
         this very peer, the shell must not count it among the servers.
         """
-        reach = reach_of_asker(asker)
-        provide = self._index.verdict("provide", reach).hidden.keys()
-        lookup = self._index.verdict("lookup", reach).hidden.keys()
-        return provide.isdisjoint(("locator", "addrs")) and "key" not in lookup
+        question = self._index.of_peer(asker, now)
+        provide = self._index.verdict("provide", question).hidden.keys()
+        lookup = self._index.verdict("lookup", question).hidden.keys()
+        return provide.isdisjoint(("locator", "addrs", "private_addrs")) and "key" not in lookup
 
     # --- the getter's side -------------------------------------------------------------------------
 
     def want(
-        self, asker: Asker, *, item_cid: str, locator: bytes, proof: bytes
+        self, asker: Asker, *, item_cid: str, locator: bytes, proof: bytes, now: int
     ) -> Decision[WantView, OnePeer]:
         """Decide whether a provider (the ``asker``) is asked for an item, and what it may be told after."""
         item = ItemFacts(item_cid)  # the link is the provider's: it has no name here
-        verdict = self._on_peer("want", asker, item)
+        verdict = self._on_peer("want", asker, now, item)
         if "locator" not in verdict or "proof" not in verdict:
-            return _denied("want", verdict, item_cid)
+            return denial("want", verdict, item_cid)
         view = WantView(locator, proof, requests="requests" in verdict, delivered="delivered" in verdict)
-        return _sealed_for_peer(view, asker, verdict, _filled(view), item)
+        return _sealed_for_peer(view, asker, verdict, filled(view), item)
 
-    def want_catalogue(self, asker: Asker) -> Decision[WantView, OnePeer]:
+    def want_catalogue(self, asker: Asker, *, now: int) -> Decision[WantView, OnePeer]:
         """Decide whether a provider (the ``asker``) is asked what it lists; no item is named by that."""
-        verdict = self._on_peer("want", asker)
+        verdict = self._on_peer("want", asker, now)
         if "requests" not in verdict:
-            return _denied("want", verdict)
+            return denial("want", verdict)
         view = WantView(requests=True)
-        return _sealed_for_peer(view, asker, verdict, _filled(view))
+        return _sealed_for_peer(view, asker, verdict, filled(view))
 
     # --- the provider's side -----------------------------------------------------------------------
 
     def catalogue(
-        self, asker: Asker, *, items: Sequence[tuple[ItemFacts, CatalogueItem]]
+        self, asker: Asker, *, items: Sequence[tuple[ItemFacts, CatalogueItem]], now: int
     ) -> Decision[CatalogueView, OnePeer]:
         """Choose the shares, and of each the fields, that a peer may see listed.
 
@@ -199,25 +204,27 @@ class Engine:
         audience = OnePeer(asker.peer_id)
         listed: list[CatalogueItem] = []
         records: list[DisclosureRecord] = []
+        budget = self._index.budget(asker.network_id, asker.peer_id, now)
         for facts, item in items:
-            verdict = self._on_peer("catalogue", asker, facts)
-            chosen = _only(item, verdict)
-            shown = _filled(chosen)
+            verdict = self._index.verdict("catalogue", self._index.of_peer(asker, now, facts, budget))
+            chosen = only_shown(item, verdict)
+            shown = filled(chosen)
             if shown:
                 rules = verdict.showing(shown)
+                budget.note(rules, facts.manifest_cid)
                 listed.append(chosen)
-                records.append(_record("catalogue", asker.network_id, audience, facts, shown, rules))
+                records.append(record_of("catalogue", asker.network_id, audience, facts, shown, rules))
         if not records:
-            records = [_record("catalogue", asker.network_id, audience, _NO_ITEM, (), ())]
+            records = [record_of("catalogue", asker.network_id, audience, NO_ITEM, (), ())]
         return seal(CatalogueView(tuple(listed)), audience, *records)
 
     def manifest(
         self, asker: Asker, item: ItemFacts, *, octets: bytes, now: int
     ) -> Decision[ManifestView, OnePeer]:
         """Decide whether a peer gets the manifest of commitments."""
-        verdict = self._on_peer("manifest", asker, item)
+        verdict = self._on_peer("manifest", asker, now, item)
         if "octets" not in verdict or item.is_expired(now):
-            return _denied("manifest", verdict, item.manifest_cid)
+            return denial("manifest", verdict, item.manifest_cid)
         return _sealed_for_peer(ManifestView(octets), asker, verdict, ("octets",), item)
 
     def openings(
@@ -247,10 +254,11 @@ class Engine:
         """
         if [facts.index for facts in entries] != [opening.index for opening in openings]:
             raise DisclosureError("the facts and the openings are of different entries")
-        whole = self._on_peer("openings", asker, item)
-        if not self._may_open(asker, item, whole) or item.is_expired(now):
-            return _denied("openings", whole, item.manifest_cid)
-        verdicts = self._index.verdicts("openings", reach_of_asker(asker, item), item)
+        question = self._index.of_peer(asker, now, item)
+        whole = self._index.verdict("openings", question)
+        verdicts = self._index.verdicts("openings", question)
+        if not (whole.shown or verdicts.could_show) or item.is_expired(now):
+            return denial("openings", whole, item.manifest_cid)
         masking = Masking(hide)
         own = None if share is None else ShareOpening(masking.mask(share.slots, whole, "share_"))
         pages = tuple(
@@ -258,7 +266,7 @@ class Engine:
             for facts, opening in zip(entries, openings, strict=True)
         )
         audience = OnePeer(asker.peer_id)
-        record = _record("openings", asker.network_id, audience, item, masking.fields, masking.rules)
+        record = record_of("openings", asker.network_id, audience, item, masking.fields, masking.rules)
         return seal(OpeningsView(own, pages), audience, record)
 
     def content(
@@ -268,9 +276,11 @@ class Engine:
 
         ``entries`` are all entries of the item; a view with ``entries=None`` covers all of them.
         """
-        reach = reach_of_asker(asker, item)
-        octets = self._index.verdicts("content", reach, item)
-        openings = self._index.verdicts("openings", reach, item)
+        question = self._index.of_peer(asker, now, item)
+        octets = self._index.verdicts("content", question)
+        if not octets.could_show:
+            return denial("content", octets.common, item.manifest_cid)
+        openings = self._index.verdicts("openings", question)
         covered: frozenset[int] | None = None
         if octets.is_uniform and openings.is_uniform:
             rules = octets.common.showing(("octets",)) if "content" in openings.common else frozenset[str]()
@@ -284,117 +294,97 @@ class Engine:
             covered = frozenset(chosen)
             rules = frozenset[str]().union(*chosen.values())
         if not rules or item.is_expired(now):
-            return _denied("content", octets.common, item.manifest_cid)
+            return denial("content", octets.common, item.manifest_cid)
         audience = OnePeer(asker.peer_id)
-        record = _record("content", asker.network_id, audience, item, ("octets",), rules)
+        record = record_of("content", asker.network_id, audience, item, ("octets",), rules)
         return seal(ContentView(covered), audience, record)
 
     def grant(
         self, asker: Asker, item: ItemFacts, *, proof: bytes, until: int, now: int
     ) -> Decision[GrantView, OnePeer]:
         """Decide whether a peer gets a yes, with this side's proof and until when it holds."""
-        verdict = self._on_peer("grant", asker, item)
+        verdict = self._on_peer("grant", asker, now, item)
         if "proof" not in verdict or item.is_expired(now):
-            return _denied("grant", verdict, item.manifest_cid)
+            return denial("grant", verdict, item.manifest_cid)
         # Without end and hidden are the same octets: nothing is said then.
         view = GrantView(proof, until or None if "until" in verdict else None)
-        return _sealed_for_peer(view, asker, verdict, _filled(view), item)
+        return _sealed_for_peer(view, asker, verdict, filled(view), item)
 
-    def refusal(self, asker: Asker, *, code: int, request_id: int) -> Decision[RefusalView, OnePeer]:
+    def refusal(
+        self, asker: Asker, *, code: int, request_id: int, now: int
+    ) -> Decision[RefusalView, OnePeer]:
         """Decide whether a peer gets a no in words; if not, the stream just ends."""
-        verdict = self._on_peer("refusal", asker)
+        verdict = self._on_peer("refusal", asker, now)
         if "code" not in verdict:
-            return _denied("refusal", verdict)
+            return denial("refusal", verdict)
         return _sealed_for_peer(RefusalView(code, request_id), asker, verdict, ("code",))
+
+    # --- grants ------------------------------------------------------------------------------------
 
     def may_serve(self, asker: Asker, item: ItemFacts, now: int) -> bool:
         """Tell whether grant, manifest and openings would all be allowed: whether a want can be granted."""
-        if item.is_expired(now):
-            return False
+        return self._serves(self._index.of_peer(asker, now, item), item, now)
+
+    def may_go_on(self, asker: Asker, item: ItemFacts, now: int) -> bool:
+        """Tell whether a want that was granted would be so now; of its limits, octets alone end a grant."""
+        return self._serves(self._under_way(asker, item, now), item, now)
+
+    def basis(self, asker: Asker, item: ItemFacts, now: int) -> frozenset[str]:
+        """Return the names of the rules that let content go now and do not always hold.
+
+        As long as these are the same, so is a decision on content that was made under a grant.
+        """
+        if self.is_steady:
+            return frozenset()
+        question = self._under_way(asker, item, now)
+        return self._index.holding("content", question) | self._index.holding("openings", question)
+
+    def _serves(self, question: Question, item: ItemFacts, now: int) -> bool:
         return (
-            "proof" in self._on_peer("grant", asker, item)
-            and "octets" in self._on_peer("manifest", asker, item)
-            and self._may_open(asker, item, self._on_peer("openings", asker, item))
+            not item.is_expired(now)
+            and "proof" in self._index.verdict("grant", question)
+            and "octets" in self._index.verdict("manifest", question)
+            and (
+                bool(self._index.verdict("openings", question).shown)
+                or self._index.verdicts("openings", question).could_show
+            )
         )
+
+    def _under_way(self, asker: Asker, item: ItemFacts, now: int) -> Question:
+        budget = self._index.budget(asker.network_id, asker.peer_id, now, is_under_way=True)
+        return self._index.of_peer(asker, now, item, budget)
 
     # --- what nothing makes yet --------------------------------------------------------------------
 
-    def membership(self, asker: Asker) -> Denied:
+    def membership(self, asker: Asker, *, now: int) -> Denied:
         """Deny: the view has no fields yet."""
-        return _denied("membership", self._on_peer("membership", asker))
+        return denial("membership", self._on_peer("membership", asker, now))
 
-    def statistics(self, asker: Asker) -> Denied:
+    def statistics(self, asker: Asker, *, now: int) -> Denied:
         """Deny: the view has no fields yet."""
-        return _denied("statistics", self._on_peer("statistics", asker))
+        return denial("statistics", self._on_peer("statistics", asker, now))
 
-    def update(self, asker: Asker) -> Denied:
+    def update(self, asker: Asker, *, now: int) -> Denied:
         """Deny: the view has no fields yet."""
-        return _denied("update", self._on_peer("update", asker))
+        return denial("update", self._on_peer("update", asker, now))
 
-    def _on_peer(self, view: str, asker: Asker, item: ItemFacts | None = None) -> Verdict:
-        return self._index.verdict(view, reach_of_asker(asker, item), item)
-
-    def _may_open(self, asker: Asker, item: ItemFacts, whole: Verdict) -> bool:
-        """Tell whether any slot, of the share or of some entry, might be shown."""
-        return bool(whole.shown) or (
-            self._index.verdicts("openings", reach_of_asker(asker, item), item).could_show
-        )
-
-
-def _only(item: CatalogueItem, verdict: Verdict) -> CatalogueItem:
-    return CatalogueItem(
-        item.manifest_cid if "manifest_cid" in verdict else None,
-        item.title if "title" in verdict else None,
-        item.entries if "entries" in verdict else None,
-        item.size if "size" in verdict else None,
-        item.link if "link" in verdict else None,
-    )
-
-
-def _filled(view: View | CatalogueItem) -> tuple[str, ...]:
-    """Return the fields that hold something; 0 entries or octets are something."""
-    values: Mapping[str, object] = {one.name: getattr(view, one.name) for one in fields(view)}
-    return tuple(name for name, value in values.items() if value not in (None, ()) and value is not False)
-
-
-def _denied(view: str, verdict: Verdict, item: str = "") -> Denied:
-    return Denied(view, item, ",".join(sorted(verdict.hiding())))
+    def _on_peer(self, view: str, asker: Asker, now: int, item: ItemFacts | None = None) -> Verdict:
+        return self._index.verdict(view, self._index.of_peer(asker, now, item))
 
 
 def _sealed_for_peer(
-    view: V, asker: Asker, verdict: Verdict, shown: Iterable[str], item: ItemFacts = _NO_ITEM
+    view: V, asker: Asker, verdict: Verdict, shown: Iterable[str], item: ItemFacts = NO_ITEM
 ) -> Disclosed[V, OnePeer]:
     audience = OnePeer(asker.peer_id)
     shown = tuple(shown)
-    record = _record(view.name, asker.network_id, audience, item, shown, verdict.showing(shown))
+    record = record_of(view.name, asker.network_id, audience, item, shown, verdict.showing(shown))
     return seal(view, audience, record)
 
 
 def _sealed_for_dht(
-    view: V, network_id: str, verdict: Verdict, item: ItemFacts = _NO_ITEM
+    view: V, network_id: str, verdict: Verdict, item: ItemFacts = NO_ITEM
 ) -> Disclosed[V, DhtServers]:
     audience = DhtServers(network_id)
-    shown = _filled(view)
-    record = _record(view.name, network_id, audience, item, shown, verdict.showing(shown))
+    shown = filled(view)
+    record = record_of(view.name, network_id, audience, item, shown, verdict.showing(shown))
     return seal(view, audience, record)
-
-
-def _record(
-    view: str,
-    network_id: str,
-    audience: Audience,
-    item: ItemFacts,
-    shown: Iterable[str],
-    rules: Iterable[str],
-) -> DisclosureRecord:
-    peer_id = audience.peer_id if isinstance(audience, OnePeer) else ""
-    return DisclosureRecord(
-        network_id=network_id,
-        audience=str(audience),
-        peer_id=peer_id,
-        view=view,
-        item=item.manifest_cid,
-        fields=tuple(sorted(shown)),
-        rule=",".join(sorted(rules)),
-        link=item.link_id,
-    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from peertransfer.disclosure.views import VIEW_FIELDS
 from peertransfer.policy.facts import ItemFacts
-from peertransfer.policy.matching import RuleIndex, Verdict, reach_of_asker, reach_of_dht
+from peertransfer.policy.matching import RuleIndex, Verdict
 
 if TYPE_CHECKING:
     from peertransfer.policy.facts import Asker, EntryFacts
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _OF_ENTRY: Final = ("openings", "content")
 _OF_ITEM: Final = (*_OF_ENTRY, "want", "catalogue", "manifest", "grant")
-_FOR_DHT: Final = {"provide": ("locator", "addrs"), "lookup": ("key",)}
+_FOR_DHT: Final = {"provide": ("locator", "addrs", "private_addrs"), "lookup": ("key",)}
 """Fields that are decided for all the DHT's servers at once."""
 
 
@@ -39,15 +39,16 @@ class Explainer:
         self._index = RuleIndex(policy)
 
     def explain(
-        self, asker: Asker, item: ItemFacts, entry: EntryFacts | None = None
+        self, asker: Asker, item: ItemFacts, entry: EntryFacts | None = None, *, now: int
     ) -> dict[str, Explanation]:
-        """Return every field, as ``view.field``, of an item, or of one entry of it.
+        """Return every field, as ``view.field``, of an item or of one entry of it, at ``now`` (Unix seconds).
 
         Look-ups and this host's own provider records go to all the DHT's servers at once; they are
-        explained for those of the asker's network.
+        explained for those of the asker's network. No limit is taken to be reached.
         """
+        asked = _Asked(self._index, asker, item, entry, now)
         found = {
-            f"{view}.{name}": _explained(self._verdict(view, name, asker, item, entry), name)
+            f"{view}.{name}": _explained(asked.verdict(view, name), name)
             for view, names in VIEW_FIELDS.items()
             for name in names
         }
@@ -56,20 +57,46 @@ class Explainer:
             found["content.octets"] = found["openings.content"]
         return found
 
-    def _verdict(
-        self, view: str, name: str, asker: Asker, item: ItemFacts, entry: EntryFacts | None
-    ) -> Verdict:
+
+class _Asked:
+    """The verdicts for one asker on one item, each looked up once."""
+
+    def __init__(
+        self, index: RuleIndex, asker: Asker, item: ItemFacts, entry: EntryFacts | None, now: int
+    ) -> None:
+        self._index = index
+        self._asker = asker
+        self._item = item
+        self._entry = entry
+        self._now = now
+        self._known: dict[tuple[str, str], Verdict] = {}
+
+    def verdict(self, view: str, name: str) -> Verdict:
+        """Return the verdict that says whether a field is shown."""
+        of = self._of(view, name)
+        if (view, of) not in self._known:
+            self._known[view, of] = self._look_up(view, of)
+        return self._known[view, of]
+
+    def _of(self, view: str, name: str) -> str:
         if name in _FOR_DHT.get(view, ()):
-            of = item if view == "provide" else None
-            return self._index.verdict(view, reach_of_dht(asker.network_id), of)
-        if view == "want":
-            item = ItemFacts(item.manifest_cid)
-        reach = reach_of_asker(asker, item)
-        if view in _OF_ENTRY and entry is not None and not name.startswith("share_"):
-            return self._index.verdicts(view, reach, item).on(entry)
-        if view in _OF_ITEM:
-            return self._index.verdict(view, reach, item)
-        return self._index.verdict(view, reach_of_asker(asker))
+            return "dht"
+        if view in _OF_ENTRY and self._entry is not None and not name.startswith("share_"):
+            return "entry"
+        return "item" if view in _OF_ITEM else "peer"
+
+    def _look_up(self, view: str, of: str) -> Verdict:
+        index, asker, now = self._index, self._asker, self._now
+        if of == "dht":
+            item = self._item if view == "provide" else None
+            return index.verdict(view, index.of_dht(asker.network_id, now, item))
+        if of == "peer":
+            return index.verdict(view, index.of_peer(asker, now))
+        item = ItemFacts(self._item.manifest_cid) if view == "want" else self._item
+        question = index.of_peer(asker, now, item)
+        if of == "entry" and self._entry is not None:
+            return index.verdicts(view, question).on(self._entry)
+        return index.verdict(view, question)
 
 
 def _explained(verdict: Verdict, name: str) -> Explanation:

@@ -7,8 +7,10 @@ Spec: ARCHITECTURE.md, "The door".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from peertransfer.disclosure.audience import Anyone, Audience, OnePeer
+if TYPE_CHECKING:
+    from peertransfer.disclosure.audience import Audience
 
 OPEN_NETWORK = "open"
 """The built-in network that has no members and no key; rules that name no network leave it out."""
@@ -22,13 +24,10 @@ class Asker:
     """The network of the host on which the peer is connected."""
     peer_id: str
     audiences: frozenset[Audience]
-    """All that the peer has proven; that it is itself, and one of anyone, need not be listed."""
-
-    @property
-    def proven(self) -> frozenset[Audience]:
-        """All audiences to which the peer belongs; a listed peer ID other than its own counts for nothing."""
-        others = frozenset(one for one in self.audiences if not isinstance(one, OnePeer))
-        return others | {OnePeer(self.peer_id), Anyone()}
+    """All that the peer has proven; that it is itself, and one of anyone, need not be listed, and a listed
+    peer ID other than its own counts for nothing."""
+    roles: frozenset[str] = frozenset()
+    """The roles that it has proven in the network where it asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,8 @@ class ItemFacts:
     """Local name of the link under which it is asked for; empty where it is not asked for by a link."""
     expires_at: int = 0
     """Unix seconds from which it is no longer served; 0: never."""
+    created_at: int = 0
+    """Unix seconds at which the share was made; 0: not known, or not ours."""
 
     def is_expired(self, now: int) -> bool:
         """Tell whether the share has expired at ``now`` (Unix seconds)."""
@@ -49,10 +50,14 @@ class ItemFacts:
 
 @dataclass(frozen=True, slots=True)
 class EntryFacts:
-    """One entry of a share: what rules about paths and labels look at."""
+    """One entry of a share: what the words of ``items`` look at."""
 
     index: int
     """Position of the entry in the manifest."""
     path: str
     """Path below the share's root, with ``/`` between segments."""
     labels: tuple[str, ...] = ()
+    media_type: str = ""
+    """Empty: not known."""
+    size: int | None = None
+    """Octets; ``None``: not known."""

@@ -2,7 +2,7 @@
 
 ``tomllib`` gives values without places. This finds them again, for error messages only: where it can't
 (an escaped or quoted key), it answers with the line of the enclosing rule, never with a wrong rule.
-It checks no syntax; the text has been through ``tomllib`` before.
+It checks no syntax: of a text that is no TOML it says something, in time that grows with the length.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import bisect
 import re
 
 _TOKEN = re.compile(
-    r'(?P<string>"""(?:[^\\]|\\.)*?"{3,5}|\'{3}.*?\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\')|(?P<comment>#[^\n]*)',
+    r'''"""(?:[^\\]|\\.)*?(?:"{3,5}|\\?\Z)|\'{3}.*?(?:\'{3,5}|\Z)'''
+    r"""|"(?:[^"\\\n]|\\.)*(?:"|(?=\n)|\\?\Z)|'[^'\n]*(?:'|(?=\n)|\Z)|(?P<comment>#[^\n]*)""",
     re.DOTALL,
 )
-_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
+"""A string or comment. A string without an end is taken to the end of its line or of the text, so that no
+part of it is looked at twice."""
+_HEADER = re.compile(r"^[ \t]*\[{1,2}[ \t]*(rule|expect|groups)[ \t]*\]{1,2}", re.MULTILINE)
+_STRUCTURE = re.compile(r"[\n=\[\]{},]")
 
 
 class Lines:
@@ -24,26 +28,46 @@ class Lines:
         self._values = _TOKEN.sub(lambda found: _blank(found) if found["comment"] else found[0], text)
         self._keys = _TOKEN.sub(_blank, text)
         self._breaks = [found.start() for found in re.finditer("\n", text)]
-        self._headers = [found.start() for found in _HEADER.finditer(self._keys)]
+        self._headers = [(found[1], found.start(), found.end()) for found in _HEADER.finditer(self._keys)]
+        self._of: dict[str, list[int]] = {}
+        for number, (name, _, _) in enumerate(self._headers):
+            self._of.setdefault(name, []).append(number)
 
-    def of_rule(self, place: int) -> int:
-        """Return the line of the header of rule ``place`` (from 0), or of what holds the rules."""
-        if place >= len(self._headers):
-            return self.of_key("rule")
-        return self._line(self._headers[place])
+    def count(self, table: str) -> int:
+        """Return how many headers there are of tables of that name."""
+        return len(self._of.get(table, ()))
+
+    def of_long_key(self, most: int) -> int | None:
+        """Return the line of the first key or header that has more than ``most`` dots, if any."""
+        line = 1
+        start = 0
+        for found in _STRUCTURE.finditer(self._keys):
+            if self._keys.count(".", start, found.start()) > most:
+                return line
+            start = found.end()
+            line += found[0] == "\n"
+        return line if self._keys.count(".", start) > most else None
+
+    def of_table(self, table: str, place: int) -> int:
+        """Return the line of the header of table ``place`` (from 0) of that name, or of what holds them."""
+        numbers = self._of.get(table, ())
+        if place >= len(numbers):
+            return self.of_key(table)
+        return self._line(self._headers[numbers[place]][1])
 
     def of_key(self, key: str) -> int:
         """Return the line of the first key or header of that name outside of rules, or 1."""
         found = _key(key).search(self._keys)
         return self._line(found.start()) if found else 1
 
-    def in_rule(self, place: int, keys: tuple[str, ...], value: str | None = None) -> int:
-        """Return the line of ``value`` under the path of ``keys`` in rule ``place``, as far as known."""
-        if place >= len(self._headers):
-            return self.of_rule(place)
-        line = self._headers[place]
-        end = self._headers[place + 1] if place + 1 < len(self._headers) else len(self._keys)
-        at = self._keys.index("]]", line) + 2
+    def in_table(self, table: str, place: int, keys: tuple[str, ...], value: str | None = None) -> int:
+        """Return the line of ``value`` under the path of ``keys`` in a table, as far as known."""
+        numbers = self._of.get(table, ())
+        if place >= len(numbers):
+            return self.of_table(table, place)
+        number = numbers[place]
+        _, line, at = self._headers[number]
+        end = self._headers[number + 1][1] if number + 1 < len(self._headers) else len(self._keys)
         dotted = re.compile(r"[ \t]*\.[ \t]*".join(map(re.escape, keys))).search(self._keys, at, end)
         if len(keys) > 1 and dotted:
             line, at, keys = dotted.start(), dotted.end(), ()

@@ -1,4 +1,4 @@
-"""Which slots stay open, and what will the ledger say about them?
+"""Which slots and fields stay, and what will the ledger say about them?
 
 It hides every slot that a verdict does not show, and keeps which fields were left open and by which
 rules. It decides nothing (``policy.matching``) and hashes nothing: making a commitment is handed in.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from peertransfer.content.opening import HiddenSlot, OpenSlot
+from peertransfer.disclosure.views import CatalogueItem, ProvideView
+from peertransfer.policy.private_addrs import private_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,3 +47,24 @@ class Masking:
             self.fields |= opened
             self.rules |= verdict.showing(opened)
         return masked
+
+
+def only_shown(item: CatalogueItem, verdict: Verdict) -> CatalogueItem:
+    """Return a share of a catalogue with the fields that ``verdict`` shows, and no other."""
+    return CatalogueItem(
+        item.manifest_cid if "manifest_cid" in verdict else None,
+        item.title if "title" in verdict else None,
+        item.entries if "entries" in verdict else None,
+        item.size if "size" in verdict else None,
+        item.link if "link" in verdict else None,
+    )
+
+
+def own_record(verdict: Verdict, locator: bytes, addrs: tuple[bytes, ...]) -> ProvideView | None:
+    """Return this host's provider record as ``verdict`` shows it; one without locator or address is none."""
+    view = ProvideView(
+        locator,
+        addrs if "addrs" in verdict else (),
+        private_addrs=private_only(addrs) if "private_addrs" in verdict else (),
+    )
+    return view if "locator" in verdict and (view.addrs or view.private_addrs) else None

@@ -2,91 +2,39 @@
 
 It knows rules and facts only: it builds no view and seals nothing (``policy.engine``).
 
-Strategy: rules are sorted once by (view, word of ``to``), so that a decision looks only at rules that
-speak to the asker. For a share's entries, the rules that need no look at a path or label are added up
-once, and each combination of the others once, so that ten thousand entries cost ten thousand look-ups.
+Strategy: rules are sorted once by view, word of ``to``, share and label, so that a decision looks only at
+rules that speak to the asker and of the item. What a combination of rules adds up to is worked out once and
+kept. For a share's entries, the rules that need no look at an entry are added up once, and each combination
+of the others once, so that ten thousand entries cost ten thousand look-ups.
 
-Hiding is read widely and showing narrowly wherever a fact could be read both ways: a link opens only
-the item that is asked for under it, but a rule that hides from a link's holder hides everything; a
-hidden path hides what lies below it.
+Hiding is read widely and showing narrowly wherever a fact could be read both ways: a hidden path hides what
+lies below it, and a field is hidden with every coarser form of it that a rule hides, because whoever sees
+the fine one can work out the coarse one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from peertransfer.disclosure.audience import Anyone, Audience, DhtServers, LinkHolders, Members, OnePeer
-from peertransfer.policy.facts import OPEN_NETWORK, Asker, EntryFacts, ItemFacts
-from peertransfer.policy.rules import AudienceKind, AudiencePattern, Policy, Rule
+from peertransfer.disclosure.views import COARSER
+from peertransfer.policy.budget import Budget, nothing_spent
+from peertransfer.policy.question import (
+    Question,
+    question_of_dht,
+    question_of_dht_asker,
+    question_of_peer,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-Patterns = frozenset[AudiencePattern]
+    from peertransfer.policy.budget import SpentBy
+    from peertransfer.policy.facts import Asker, EntryFacts, ItemFacts
+    from peertransfer.policy.rules import Policy, Rule
 
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """The words of ``to`` that speak of whoever would receive a view."""
-
-    showing: Patterns
-    """Words by which a rule may show something to all of them."""
-    hiding: Patterns
-    """Words by which a rule hides something from at least one of them."""
-
-
-def reach_of_asker(asker: Asker, item: ItemFacts | None = None) -> Reach:
-    """Return the words that speak of one peer; for an item, only the link asked by can show it."""
-    hiding = _patterns(asker.proven)
-    fitting = [one for one in asker.proven if _fits(one, asker, item)]
-    return Reach(_patterns(fitting), hiding)
-
-
-def _fits(audience: Audience, asker: Asker, item: ItemFacts | None) -> bool:
-    if isinstance(audience, LinkHolders):
-        return item is None or audience.link_id == item.link_id
-    if isinstance(audience, Members | DhtServers):
-        return audience.network_id == asker.network_id
-    return True
-
-
-def reach_of_dht(network_id: str) -> Reach:
-    """Return the words that speak of all the servers of a network's DHT, who are members too."""
-    showing = _patterns([DhtServers(network_id), Anyone()])
-    return Reach(showing, showing | _patterns([Members(network_id)]))
-
-
-def reach_of_dht_asker(asker: Asker) -> Reach:
-    """Return the words that speak of a peer that asks for what a DHT's servers hold.
-
-    It could ask one of them, so what is shown to them is shown to it; words that speak of it hide as well.
-    """
-    servers = reach_of_dht(asker.network_id)
-    return Reach(servers.showing, servers.hiding | _patterns(asker.proven))
-
-
-def _patterns(audiences: Iterable[Audience]) -> Patterns:
-    return frozenset(pattern for audience in audiences for pattern in _words_for(audience))
-
-
-def _words_for(audience: Audience) -> tuple[AudiencePattern, ...]:
-    match audience:
-        case OnePeer(peer_id):
-            return (AudiencePattern(AudienceKind.PEER, peer_id),)
-        case Members(network_id):
-            return _of_network(AudienceKind.MEMBERS, network_id)
-        case DhtServers(network_id):
-            return _of_network(AudienceKind.DHT_SERVERS, network_id)
-        case LinkHolders(link_id):
-            return (AudiencePattern(AudienceKind.LINK), AudiencePattern(AudienceKind.LINK, link_id))
-        case Anyone():  # pragma: no branch - these are all audiences, mypy sees to it
-            return (AudiencePattern(AudienceKind.ANYONE),)
-
-
-def _of_network(kind: AudienceKind, network_id: str) -> tuple[AudiencePattern, ...]:
-    by_id = AudiencePattern(kind, network_id)
-    return (by_id,) if network_id == OPEN_NETWORK else (by_id, AudiencePattern(kind))
+MAX_VERDICTS: Final = 4096
+"""Combinations of rules whose sum is kept; a policy in use meets a few dozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,30 +59,42 @@ class Verdict:
         return frozenset[str]().union(*self.hidden.values())
 
 
-@dataclass(frozen=True, slots=True)
+_NOTHING: Final = Verdict()
+
+
 class Effect:
     """What one rule says about one view."""
 
-    rule: Rule
-    fields: frozenset[str]
-    hides: bool
+    __slots__ = ("fields", "hides", "is_conditional", "narrows", "number", "rule")
 
-    def speaks_of_all(self, item: ItemFacts | None) -> bool:
-        """Tell whether it speaks of the item as a whole, or, without ``items``, of what is no item."""
-        if item is None:
-            return self.rule.items.is_everything
-        return self.rule.items.selects(item)
+    def __init__(self, number: int, rule: Rule, view: str, fields: frozenset[str], *, hides: bool) -> None:
+        self.number = number
+        """Its own in one index."""
+        self.rule = rule
+        self.fields = with_finer(view, fields) if hides else fields
+        self.hides = hides
+        self.narrows = rule.items.narrows_entries
+        """Whether it speaks of some entries of what it selects, and not of others."""
+        is_limited = not hides and not rule.limit.is_none
+        self.is_conditional = is_limited or not (rule.when.is_always and rule.items.ages.is_all)
+        """Whether it speaks depends on the time or the budget too."""
 
-    def speaks_of_entry(self, item: ItemFacts, entry: EntryFacts) -> bool:
-        """Tell whether it speaks of the entry."""
-        items = self.rule.items
-        if not items.selects(item) and not items.selects_entry(entry):
-            return False
-        if not items.paths:
+    def holds(self, question: Question) -> bool:
+        """Tell whether it speaks now, as far as time and budget go."""
+        if not self.is_conditional:
             return True
-        if self.hides:
-            return any(glob.covers(entry.path) for glob in items.paths)
-        return any(glob.matches(entry.path) for glob in items.paths)
+        rule, item = self.rule, question.item
+        if not rule.when.holds(question.now):
+            return False
+        if item is not None and not rule.items.is_of_age(item, question.now, widely=self.hides):
+            return False
+        return self.hides or question.budget.allows(rule, "" if item is None else item.manifest_cid)
+
+
+def with_finer(view: str, fields: frozenset[str]) -> frozenset[str]:
+    """Return ``fields`` and all of which one of them is a coarser form."""
+    finer = {fine for fine, coarse in COARSER.get(view, {}).items() if not fields.isdisjoint(coarse)}
+    return fields | finer
 
 
 def _add_up(effects: Iterable[Effect]) -> Verdict:
@@ -150,66 +110,203 @@ def _add_up(effects: Iterable[Effect]) -> Verdict:
     )
 
 
-class EntryVerdicts:
-    """The verdicts on the entries of one item for one reach."""
+class _Shelf:
+    """The effects on one view, of one kind (showing or hiding), to one word of ``to``."""
 
-    def __init__(self, effects: Sequence[Effect], item: ItemFacts) -> None:
-        self._item = item
-        self._always = [one for one in effects if one.speaks_of_all(item) and not one.rule.items.paths]
-        steady = {id(one) for one in self._always}
-        self._sometimes = [one for one in effects if id(one) not in steady]
-        self._known: dict[tuple[int, ...], Verdict] = {(): _add_up(self._always)}
-        self.could_show = bool(self.common.shown) or any(
-            not one.hides and not one.fields <= self.common.hidden.keys() for one in self._sometimes
-        )
+    __slots__ = ("by_label", "by_share", "hides", "labelled", "of_all", "of_no_item", "steady", "timed")
+
+    def __init__(self, *, hides: bool) -> None:
+        self.hides = hides
+        self.of_no_item: list[Effect] = []
+        self.of_all: list[Effect] = []
+        """Those that name neither share nor label."""
+        self.by_share: dict[str, list[Effect]] = {}
+        self.by_label: dict[str, list[Effect]] = {}
+        self.labelled: set[int] = set()
+        """The numbers of those that name a label."""
+        self.steady: frozenset[str] = frozenset()
+        """What those that name a label and always hold say together."""
+        self.timed: list[Effect] = []
+        """Those that name a label and do not always hold."""
+
+    def add(self, effect: Effect) -> None:
+        items = effect.rule.items
+        if items.is_everything:
+            self.of_no_item.append(effect)
+        if items.selects_all:
+            self.of_all.append(effect)
+        for share in items.shares:
+            self.by_share.setdefault(share, []).append(effect)
+        if items.labels:
+            self._add_labelled(effect)
+
+    def _add_labelled(self, effect: Effect) -> None:
+        for label in effect.rule.items.labels:
+            self.by_label.setdefault(label, []).append(effect)
+        self.labelled.add(effect.number)
+        if effect.is_conditional:
+            self.timed.append(effect)
+        else:
+            self.steady |= effect.fields
+
+    def selected(self, item: ItemFacts | None) -> Sequence[Effect]:
+        """Return those that speak of the item as a whole, or of what is no item; some perhaps twice."""
+        if item is None:
+            return self.of_no_item
+        if not self.by_share and not self.by_label:
+            return self.of_all
+        found = [*self.of_all, *self.by_share.get(item.manifest_cid, ())]
+        for label in item.labels:
+            found += self.by_label.get(label, ())
+        return found
+
+
+class EntryVerdicts:
+    """The verdicts on the entries of one item for one question."""
+
+    def __init__(
+        self,
+        shelves: Sequence[_Shelf],
+        selected: Mapping[int, Effect],
+        question: Question,
+        add_up: Callable[[Mapping[int, Effect]], Verdict],
+    ) -> None:
+        self._question = question
+        self._always = {number: one for number, one in selected.items() if not one.narrows}
+        self._narrowed = [one for one in selected.values() if one.narrows]
+        self._labelled = [
+            one for one in shelves if len(one.labelled) > sum(number in one.labelled for number in selected)
+        ]
+        """Where a label of its own could select an entry of a share that is not selected as a whole."""
+        self._known: dict[frozenset[int], Verdict] = {frozenset(): add_up(self._always)}
+
+    @property
+    def could_show(self) -> bool:
         """Whether some entry might be shown something; no entry is looked at to tell."""
+        if self.common.shown:
+            return True
+        hidden = self.common.hidden.keys()
+        return (
+            any(not one.hides and not one.fields <= hidden for one in self._narrowed)
+            or any(not one.hides and not one.steady <= hidden for one in self._labelled)
+            or any(
+                not shelf.hides and not one.fields <= hidden and one.holds(self._question)
+                for shelf in self._labelled
+                for one in shelf.timed
+            )
+        )
 
     @property
     def is_uniform(self) -> bool:
         """Whether the verdict is the same on every entry."""
-        return not self._sometimes
+        return not self._narrowed and not self._labelled
 
     @property
     def common(self) -> Verdict:
         """The verdict of the rules that speak of every entry."""
-        return self._known[()]
+        return self._known[frozenset()]
 
     def on(self, entry: EntryFacts) -> Verdict:
         """Return the verdict on one entry."""
-        key = tuple(
-            place for place, one in enumerate(self._sometimes) if one.speaks_of_entry(self._item, entry)
-        )
+        found = {one.number: one for one in self._narrowed if self._speaks_of(one, entry)}
+        for label in entry.labels:
+            for shelf in self._labelled:
+                for one in shelf.by_label.get(label, ()):
+                    if one.number not in self._always and self._speaks_of(one, entry):
+                        found[one.number] = one
+        key = frozenset(found)
         verdict = self._known.get(key)
         if verdict is None:
-            verdict = _add_up([*self._always, *(self._sometimes[place] for place in key)])
+            verdict = _add_up([*self._always.values(), *found.values()])
             self._known[key] = verdict
         return verdict
+
+    def _speaks_of(self, effect: Effect, entry: EntryFacts) -> bool:
+        if effect.narrows and not effect.rule.items.narrows_to(entry, widely=effect.hides):
+            return False
+        return effect.holds(self._question)
 
 
 class RuleIndex:
     """A policy's rules, sorted so that a decision meets only those that could speak to its audience."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._effects: dict[tuple[str, bool, AudiencePattern], list[tuple[int, Effect]]] = {}
-        for place, rule in enumerate(policy.rules):
-            for fields_of, hides in ((rule.show, False), (rule.hide, True)):
+    def __init__(self, policy: Policy, spent_by: SpentBy = nothing_spent) -> None:
+        self._spent_by = spent_by
+        self._shows: dict[str, dict[str, _Shelf]] = {}
+        self._hides: dict[str, dict[str, _Shelf]] = {}
+        self._verdicts: dict[frozenset[int], Verdict] = {frozenset(): _NOTHING}
+        self._groups_of: dict[str, list[str]] = {}
+        number = 0
+        for rule in policy.rules:
+            words = {str(pattern) for pattern in rule.to}
+            for fields_of, side in ((rule.show, self._shows), (rule.hide, self._hides)):
                 for view, fields in fields_of.items():
-                    effect = Effect(rule, fields, hides)
-                    for pattern in set(rule.to):
-                        self._effects.setdefault((view, hides, pattern), []).append((place, effect))
+                    effect = Effect(number, rule, view, fields, hides=side is self._hides)
+                    number += 1
+                    for word in words:
+                        side.setdefault(view, {}).setdefault(word, _Shelf(hides=effect.hides)).add(effect)
+        for name, peers in policy.groups.items():
+            for peer_id in peers:
+                self._groups_of.setdefault(peer_id, []).append(name)
 
-    def verdict(self, view: str, reach: Reach, item: ItemFacts | None = None) -> Verdict:
+    # --- questions ---------------------------------------------------------------------------------
+
+    def budget(self, network_id: str, peer_id: str, now: int, *, is_under_way: bool = False) -> Budget:
+        """Return what a peer has left; an empty ``peer_id`` is all the servers of the network's DHT."""
+        return Budget(self._spent_by, network_id, peer_id, now, is_under_way=is_under_way)
+
+    def of_peer(
+        self, asker: Asker, now: int, item: ItemFacts | None = None, budget: Budget | None = None
+    ) -> Question:
+        """Return the question of one peer at ``now`` (Unix seconds)."""
+        budget = budget or self.budget(asker.network_id, asker.peer_id, now)
+        return question_of_peer(asker, item, now, budget, self._groups_of.get(asker.peer_id, ()))
+
+    def of_dht(self, network_id: str, now: int, item: ItemFacts | None = None) -> Question:
+        """Return the question of all the servers of a network's DHT at ``now`` (Unix seconds)."""
+        return question_of_dht(network_id, item, now, self.budget(network_id, "", now))
+
+    def of_dht_asker(self, asker: Asker, now: int, item: ItemFacts) -> Question:
+        """Return the question of a peer that asks for what a DHT's servers hold."""
+        budget = self.budget(asker.network_id, asker.peer_id, now)
+        return question_of_dht_asker(asker, item, now, budget, self._groups_of.get(asker.peer_id, ()))
+
+    # --- answers -----------------------------------------------------------------------------------
+
+    def verdict(self, view: str, question: Question) -> Verdict:
         """Return what of ``view`` may be seen, for the item as a whole or for what is no item."""
-        return _add_up(effect for effect in self._speaking(view, reach) if effect.speaks_of_all(item))
+        return self._sum(_selected(self._shelves(view, question), question))
 
-    def verdicts(self, view: str, reach: Reach, item: ItemFacts) -> EntryVerdicts:
-        """Return what of ``view`` may be seen entry by entry."""
-        return EntryVerdicts(self._speaking(view, reach), item)
+    def verdicts(self, view: str, question: Question) -> EntryVerdicts:
+        """Return what of ``view`` may be seen entry by entry; the question must be of an item."""
+        shelves = self._shelves(view, question)
+        return EntryVerdicts(shelves, _selected(shelves, question), question, self._sum)
 
-    def _speaking(self, view: str, reach: Reach) -> list[Effect]:
-        found: dict[tuple[int, bool], Effect] = {}
-        for hides, patterns in ((False, reach.showing), (True, reach.hiding)):
-            for pattern in patterns:
-                for place, effect in self._effects.get((view, hides, pattern), ()):
-                    found[place, hides] = effect
-        return list(found.values())
+    def holding(self, view: str, question: Question) -> frozenset[str]:
+        """Return the names of the rules that speak of the item or its entries now, and not always."""
+        shelves = self._shelves(view, question)
+        effects = [one for shelf in shelves for one in (*shelf.selected(question.item), *shelf.timed)]
+        return frozenset(one.rule.name for one in effects if one.is_conditional and one.holds(question))
+
+    def _sum(self, effects: Mapping[int, Effect]) -> Verdict:
+        key = frozenset(effects)
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            if len(self._verdicts) >= MAX_VERDICTS:
+                self._verdicts = {frozenset(): _NOTHING}
+            verdict = self._verdicts[key] = _add_up(effects.values())
+        return verdict
+
+    def _shelves(self, view: str, question: Question) -> list[_Shelf]:
+        found = []
+        for side, words in ((self._shows, question.showing), (self._hides, question.hiding)):
+            shelves = side.get(view)
+            if shelves is not None:
+                found += [shelves[word] for word in words if word in shelves]
+        return found
+
+
+def _selected(shelves: Iterable[_Shelf], question: Question) -> dict[int, Effect]:
+    return {
+        one.number: one for shelf in shelves for one in shelf.selected(question.item) if one.holds(question)
+    }

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 from peertransfer.errors import PolicyError
+from peertransfer.policy.expect_parser import Expectation, parse_expectation
+from peertransfer.policy.expectations import check_expectations
+from peertransfer.policy.groups import parse_groups
 from peertransfer.policy.lines import Lines
 from peertransfer.policy.rule_parser import RuleParser
 from peertransfer.policy.rules import Policy, Rule
@@ -21,10 +24,14 @@ MAX_SIZE = 1 << 20
 """Octets of a policy file; a person's has a few thousand."""
 MAX_RULES = 10_000
 """Rules of a policy; each is looked at once when it is read."""
+MAX_EXPECTATIONS = 1000
+"""Claims of a policy about itself; each is checked whenever it is read."""
+MAX_DOTS = 8
+"""Dots of a key; a rule has one, and reading takes time that grows with the square of their number."""
 VERSION = 1
 """The only version of the language."""
 
-_KEYS = ("version", "rule")
+TOP_KEYS = ("version", "groups", "rule", "expect")
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _AT_END = " (at end of document)"
 
@@ -58,17 +65,36 @@ def parse_policy(text: str, file: str) -> Policy:
 
 def _check_size(size: int, file: str) -> None:
     if size > MAX_SIZE:
-        raise _error(file, 1, f"the file has {size} octets, and at most {MAX_SIZE} are read", "shorten it")
+        raise _error(file, 1, f"the file has more than {MAX_SIZE} octets", "shorten it")
 
 
 def _parse(text: str, file: str) -> Policy:
-    table = _toml(text, file)
     lines = Lines(text)
+    _check_shape(lines, file)
+    table = _toml(text, file)
     for key in table:
-        if key not in _KEYS:
-            raise _error(file, lines.of_key(key), f"unknown key {quoted(key)}", hint(key, _KEYS))
+        if key not in TOP_KEYS:
+            raise _error(file, lines.of_key(key), f"unknown key {quoted(key)}", hint(key, TOP_KEYS))
     _check_version(table, lines, file)
-    return Policy(_rules(table.get("rule", []), lines, file), file)
+    groups = parse_groups(file, lines, table["groups"]) if "groups" in table else {}
+    policy = Policy(_rules(table.get("rule", []), lines, file, groups), file, groups)
+    check_expectations(policy, _expectations(table.get("expect", []), lines, file, groups))
+    return policy
+
+
+def _check_shape(lines: Lines, file: str) -> None:
+    """Refuse what would take long to read, before it is read."""
+    long_key = lines.of_long_key(MAX_DOTS)
+    if long_key is not None:
+        raise _error(file, long_key, "a key has too many parts", "a rule needs two, as in show.openings")
+    for table, most in (("rule", MAX_RULES), ("expect", MAX_EXPECTATIONS)):
+        _check_count(lines, file, table, lines.count(table), most)
+
+
+def _check_count(lines: Lines, file: str, table: str, count: int, most: int) -> None:
+    if count > most:
+        what = f"there are {count} tables [[{table}]], and at most {most} are read"
+        raise _error(file, lines.of_table(table, most), what, "merge some")
 
 
 def _toml(text: str, file: str) -> Table:
@@ -104,26 +130,32 @@ def _check_version(table: Table, lines: Lines, file: str) -> None:
         )
 
 
-def _rules(value: object, lines: Lines, file: str) -> tuple[Rule, ...]:
+def _tables(value: object, lines: Lines, file: str, table: str, most: int) -> list[object]:
     if not isinstance(value, list):
-        raise _error(file, lines.of_key("rule"), '"rule" must be a list of tables', "write: [[rule]]")
-    if len(value) > MAX_RULES:
-        line = lines.of_rule(MAX_RULES)
-        raise _error(
-            file, line, f"there are {len(value)} rules, and at most {MAX_RULES} are read", "merge some"
-        )
+        what = f'"{table}" must be a list of tables'
+        raise _error(file, lines.of_key(table), what, f"write: [[{table}]]")
+    _check_count(lines, file, table, len(value), most)
+    return value
+
+
+def _rules(value: object, lines: Lines, file: str, groups: Collection[str]) -> tuple[Rule, ...]:
     rules: dict[str, Rule] = {}
-    for place, table in enumerate(value):
-        rule = RuleParser(file, lines, place).parse(table)
+    for place, table in enumerate(_tables(value, lines, file, "rule", MAX_RULES)):
+        rule = RuleParser(file, lines, place, groups).parse(table)
         if rule.name in rules:
             raise _error(
                 file,
-                lines.in_rule(place, ("name",)),
+                lines.in_table("rule", place, ("name",)),
                 f"the name {quoted(rule.name)} is taken by the rule on line {rules[rule.name].line}",
                 "the ledger names rules: give each its own name",
             )
         rules[rule.name] = rule
     return tuple(rules.values())
+
+
+def _expectations(value: object, lines: Lines, file: str, groups: Collection[str]) -> list[Expectation]:
+    tables = _tables(value, lines, file, "expect", MAX_EXPECTATIONS)
+    return [parse_expectation(file, lines, place, one, groups) for place, one in enumerate(tables)]
 
 
 def _error(file: str, line: int, what: str, mend: str) -> PolicyError:

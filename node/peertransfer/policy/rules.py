@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from peertransfer.policy.budget import Limit
+from peertransfer.policy.items import ItemPattern
+from peertransfer.policy.when import When
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from peertransfer.policy.facts import EntryFacts, ItemFacts
-    from peertransfer.policy.globs import PathGlob
 
 
 class AudienceKind(Enum):
@@ -21,7 +22,9 @@ class AudienceKind(Enum):
 
     ANYONE = "anyone"
     PEER = "peer"
+    GROUP = "group"
     MEMBERS = "members"
+    ROLE = "role"
     DHT_SERVERS = "dht-servers"
     LINK = "link"
 
@@ -32,41 +35,14 @@ class AudiencePattern:
 
     kind: AudienceKind
     id: str = ""
-    """A peer ID, network ID or link name; empty: any private network's, or any link's."""
+    """A peer ID, group, network ID, link name, or role with or without ``@`` and its network's ID; empty:
+    any private network's, or any link's."""
 
     def __str__(self) -> str:
         """Return the word as ``policy.toml`` writes it."""
         if self.kind is AudienceKind.LINK and not self.id:
             return "link-holders"
         return f"{self.kind.value}:{self.id}" if self.id else self.kind.value
-
-
-@dataclass(frozen=True, slots=True)
-class ItemPattern:
-    """A rule's ``items``: a share or label selects, and a path narrows what was selected.
-
-    With neither share nor label, every share is selected; with no path, every entry of it.
-    """
-
-    shares: frozenset[str] = frozenset()
-    """Manifest CIDs."""
-    labels: frozenset[str] = frozenset()
-    paths: tuple[PathGlob, ...] = ()
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether the rule speaks of all items, and of what is no item too."""
-        return not (self.shares or self.labels or self.paths)
-
-    def selects(self, item: ItemFacts) -> bool:
-        """Tell whether the share as a whole is selected; paths say nothing about that."""
-        if not self.shares and not self.labels:
-            return True
-        return item.manifest_cid in self.shares or not self.labels.isdisjoint(item.labels)
-
-    def selects_entry(self, entry: EntryFacts) -> bool:
-        """Tell whether a label of its own selects the entry of a share that is not selected as a whole."""
-        return not self.labels.isdisjoint(entry.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +56,10 @@ class Rule:
     """View to the fields that it shows."""
     hide: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """View to the fields that it hides, whatever other rules show."""
+    when: When = field(default_factory=When)
+    """The times at which it speaks."""
+    limit: Limit = field(default_factory=Limit)
+    """How much it shows to each peer."""
     line: int = 0
     """Where it stands in its file, from 1; 0 where it comes from no file."""
 
@@ -91,3 +71,6 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     file: str = ""
     """Where the rules were read; empty where they come from no file."""
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Each group to the peer IDs in it, by itself or through other groups. ``group:NAME`` stands among them
+    for whoever is in that group and named nowhere else."""

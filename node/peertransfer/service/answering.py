@@ -55,6 +55,8 @@ ENDING_SECONDS = 0.7
 """For the frame under way and the word that the grant ended; with a review, all is over within a second."""
 ACCOUNT_SECONDS = 60.0
 """How often the octets sent are written into the ledger while a grant lasts."""
+LIMITED_ACCOUNT_SECONDS = 1.0
+"""How often where a rule limits them: so much of a budget a node that is killed can forget."""
 
 
 class Answering:
@@ -102,8 +104,9 @@ class Answering:
 
     async def _converse(self) -> None:
         hello = Hello(VERSION, MAX_REQUESTS, secrets.token_bytes(32))
-        decision = self._door.engine.protocols(self._asker(), hello=hello)
-        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=wall_clock())
+        now = wall_clock()
+        decision = self._door.engine.protocols(self._asker(), hello=hello, now=now)
+        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=now)
         if disclosed is None:
             return
         await self._stream.send(self._machine.send_hello(disclosed))
@@ -241,18 +244,18 @@ class Answering:
     # --- without a grant ---------------------------------------------------------------------------
 
     async def _send_catalogue(self, request_id: int) -> bool:
-        decision = self._door.engine.catalogue(
-            self._asker(), items=await self._shares.catalogue(self._network_id)
-        )
-        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=wall_clock())
+        items, now = await self._shares.catalogue(self._network_id), wall_clock()
+        decision = self._door.engine.catalogue(self._asker(), items=items, now=now)
+        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=now)
         if disclosed is None:
             return await self._refuse(RefusalCode.REFUSED, request_id)
         await self._stream.send(self._machine.send_catalogue(disclosed, request_id))
         return True
 
     async def _refuse(self, code: RefusalCode, request_id: int) -> bool:
-        decision = self._door.engine.refusal(self._asker(), code=code, request_id=request_id)
-        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=wall_clock())
+        now = wall_clock()
+        decision = self._door.engine.refusal(self._asker(), code=code, request_id=request_id, now=now)
+        disclosed = await self._door.release(decision, peer_id=self.peer_id, now=now)
         if disclosed is None:
             return False
         await self._stream.send(self._machine.send_refusal(disclosed))
@@ -264,7 +267,10 @@ class Answering:
         return asker_of(self._stream, self._network_id)
 
     async def _account_regularly(self) -> None:
+        due = trio.current_time() + ACCOUNT_SECONDS
         while True:
-            await trio.sleep(ACCOUNT_SECONDS)
-            if self._granted is not None:
-                await self._granted.account()
+            await trio.sleep(LIMITED_ACCOUNT_SECONDS)
+            granted, now = self._granted, trio.current_time()
+            if granted is not None and (granted.is_limited or now >= due):
+                await granted.account()
+                due = now + ACCOUNT_SECONDS

@@ -265,8 +265,9 @@ async def open_asking(
 
 async def _greet(stream: PeerStream, machine: Getter, door: Door, asker: Asker) -> None:
     hello = Hello(VERSION, MAX_REQUESTS, secrets.token_bytes(32))
-    decision = door.engine.protocols(asker, hello=hello)
-    disclosed = await door.release(decision, peer_id=stream.peer_id, now=wall_clock())
+    now = wall_clock()
+    decision = door.engine.protocols(asker, hello=hello, now=now)
+    disclosed = await door.release(decision, peer_id=stream.peer_id, now=now)
     if disclosed is None:
         raise RefusedError(
             "Your own policy lets no hello out", 'Allow `protocols = ["hello"]` in policy.toml.'
@@ -276,13 +277,15 @@ async def _greet(stream: PeerStream, machine: Getter, door: Door, asker: Asker) 
 
 
 async def _want(stream: PeerStream, machine: Getter, door: Door, asker: Asker, wanted: Wanted | None) -> Want:
-    engine = door.engine
+    engine, now = door.engine, wall_clock()
     decision = (
-        engine.want_catalogue(asker)
+        engine.want_catalogue(asker, now=now)
         if wanted is None
-        else engine.want(asker, item_cid=wanted.cid, locator=wanted.locator, proof=machine.want_proof())
+        else engine.want(
+            asker, item_cid=wanted.cid, locator=wanted.locator, proof=machine.want_proof(), now=now
+        )
     )
-    want = await door.release(decision, peer_id=stream.peer_id, now=wall_clock())
+    want = await door.release(decision, peer_id=stream.peer_id, now=now)
     if want is None:
         raise RefusedError("Your own policy lets no want out", "Allow `want` in policy.toml.")
     if wanted is not None:

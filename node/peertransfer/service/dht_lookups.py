@@ -128,8 +128,9 @@ class DhtLookups:
 
     async def question(self, key: bytes, kind: LookupKind = LookupKind.FIND_NODE) -> SealedFrame | None:
         """Return the query for a key, to be put to any DHT server; ``None`` where the policy forbids it."""
-        decision = self._door.engine.lookup(self._network_id, key=key)
-        disclosed = await self._door.release(decision, peer_id="", now=wall_clock())
+        now = wall_clock()
+        decision = self._door.engine.lookup(self._network_id, key=key, now=now)
+        disclosed = await self._door.release(decision, peer_id="", now=now)
         if disclosed is None:
             return None
         is_get = kind is LookupKind.GET_PROVIDERS

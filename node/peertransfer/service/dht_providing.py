@@ -130,10 +130,11 @@ class DhtProviding:
 
     async def _record(self, name: bytes, item: ItemFacts) -> SealedFrame | None:
         """Return the provider record of a locator; ``None`` where the policy lets none out."""
+        now = wall_clock()
         decision = self._door.engine.provide(
-            self._network_id, item, locator=name, addrs=self._host.listen_addrs_bytes, now=wall_clock()
+            self._network_id, item, locator=name, addrs=self._host.listen_addrs_bytes, now=now
         )
-        disclosed = await self._door.release(decision, peer_id="", now=wall_clock())
+        disclosed = await self._door.release(decision, peer_id="", now=now)
         return None if disclosed is None else encode_add_provider(disclosed, self._host.peer_id_bytes)
 
     async def _tell(self, one: PeerRecord, frame: SealedFrame) -> bool:

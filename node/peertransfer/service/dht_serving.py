@@ -111,6 +111,7 @@ class DhtServing:
                 asker,
                 listen_addrs=self._host.listen_addrs_bytes if found.names_self else (),
                 closer_peers=found.closer_peers,
+                now=now,
             ),
             peer_id=stream.peer_id,
             now=now,
@@ -121,7 +122,7 @@ class DhtServing:
         others = found.provider_records[: K - 1] if own_record else found.provider_records
         providers = None
         if others:
-            decision = engine.provider_records(asker, provider_records=others)
+            decision = engine.provider_records(asker, provider_records=others, now=now)
             providers = await self._door.release(decision, peer_id=stream.peer_id, now=now)
         return encode_kad_answer(
             addresses,

@@ -14,7 +14,7 @@ import trio
 from peertransfer.disclosure.audience import DhtServers
 from peertransfer.errors import PeerTimeoutError, ReachError, StreamLostError
 from peertransfer.net.addresses import multiaddrs_of_record, peer_id_text
-from peertransfer.service.facts import asker_of
+from peertransfer.service.facts import asker_of, wall_clock
 from peertransfer.wire.kad_codec import KadMessage, answer_reader, decode_kad
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ class KadStreams:
         stream = await self._host.open_stream(peer_id, self._protocol)
         # Whoever speaks this DHT protocol behind the PSK serves it, unless the policy says otherwise.
         self._runtime.prove_membership(stream)
-        if not self._door.engine.may_use_as_server(asker_of(stream, self._runtime.network_id)):
+        asker = asker_of(stream, self._runtime.network_id)
+        if not self._door.engine.may_use_as_server(asker, wall_clock()):
             await stream.aclose()
             raise ReachError("The policy lets this peer not serve as a DHT server", peer=peer_id)
         stream.prove(DhtServers(self._runtime.network_id))

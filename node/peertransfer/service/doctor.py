@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from peertransfer.errors import ConfigError, PeertransferError
-from peertransfer.policy.parse import parse_policy_octets
 from peertransfer.service.config import Config, load_config
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.home_setup import check_consent
+from peertransfer.service.policy_file import read_policy
 from peertransfer.store.database import examine_database
 from peertransfer.store.home import Home, open_home
 from peertransfer.transport.multiaddrs import TcpAddr
@@ -134,13 +134,7 @@ def _load_config(home: Home) -> None:
 
 
 def _load_policy(home: Home) -> None:
-    try:
-        octets = home.policy_path.read_bytes()
-    except OSError as exc:
-        raise ConfigError(
-            f"{home.policy_path} can't be read: {exc.strerror}", "Put your policy back there."
-        ) from exc
-    parse_policy_octets(octets, str(home.policy_path))
+    read_policy(home.policy_path)
 
 
 def _examine_disk(path: Path) -> Check:

@@ -1,4 +1,4 @@
-"""The door as the shell uses it: ask the engine, write the ledger, only then hand out the view.
+"""The door as the shell uses it: ask the engine, book, write the ledger, only then hand out the view.
 
 It decides nothing (``policy.engine``) and writes to no stream (``net.peer_stream``).
 Spec: ARCHITECTURE.md 3.8.
@@ -6,26 +6,32 @@ Spec: ARCHITECTURE.md 3.8.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from peertransfer.disclosure.disclosed import Decision, Denied, Disclosed, DisclosureRecord
 from peertransfer.disclosure.views import View
+from peertransfer.policy.engine import Engine
 
 if TYPE_CHECKING:
     from peertransfer.disclosure.audience import Audience
-    from peertransfer.policy.engine import Engine
+    from peertransfer.policy.rules import Policy
+    from peertransfer.service.spending import Spending
     from peertransfer.store.ledger import Ledger
 
 V = TypeVar("V", bound=View)
 A = TypeVar("A", bound="Audience")
 
 
-@dataclass(slots=True)
 class PolicyInForce:
-    """The engine that is asked now; one for all networks, replaced when the policy is reloaded."""
+    """The engine that is asked now, and what was used of its limits; one for all networks."""
 
-    engine: Engine
+    def __init__(self, policy: Policy, spending: Spending) -> None:
+        self.spending = spending
+        self.engine = Engine(policy, spending.spent)
+
+    def replace(self, policy: Policy) -> None:
+        """Ask another policy from now on; what was used of a rule stays used for the one of that name."""
+        self.engine = Engine(policy, self.spending.spent)
 
 
 class Door:
@@ -44,12 +50,16 @@ class Door:
     async def release(self, decision: Decision[V, A], *, peer_id: str, now: int) -> Disclosed[V, A] | None:
         """Record ``decision`` and return what may leave, or ``None``.
 
+        To be called as soon as it was made: what it uses of a limit is booked before the first checkpoint.
+
         Raises:
             StoreError: the ledger can't be written; then nothing leaves.
         """
         if isinstance(decision, Denied):
             await self.refused(peer_id=peer_id, view=decision.view, item=decision.item, now=now)
             return None
+        if self._policy.spending.charge(self.engine.limits, decision.records, now):
+            await self._policy.spending.save()
         # A view that shows nothing discloses nothing.
         await self._ledger.record([one for one in decision.records if one.fields], now=now)
         return decision
@@ -60,7 +70,17 @@ class Door:
             peer_id=peer_id, view=view, item=item, now=now, network_id=self._network_id
         )
 
+    def spend(self, record: DisclosureRecord, octets: int, *, now: int) -> None:
+        """Book content octets that are about to go, at once; ``sent`` brings them onto the disk."""
+        self._policy.spending.charge_octets(self.engine.limits, record, octets, now)
+
+    def limits_octets(self, record: DisclosureRecord) -> bool:
+        """Tell whether the octets that go under a decision are limited."""
+        limits = (self.engine.limits.get(rule) for rule in record.rule.split(","))
+        return any(one is not None and one.octets_per_day is not None for one in limits)
+
     async def sent(self, record: DisclosureRecord, octets: int, *, now: int) -> None:
         """Add content octets that went to a peer to the row under which they went."""
         if octets:
             await self._ledger.record([record], octets, now=now)
+            await self._policy.spending.save()

@@ -4,8 +4,9 @@ It sends nothing (``service.answers``) and ends no stream (``service.answering``
 manifest, page and batch asks again, so that a link that ended or a new policy counts from then on.
 Spec: ARCHITECTURE.md, "The door"; docs/protocol.md, "What may be asked".
 
-Strategy: which entries' octets may go is decided once for each policy, because it looks at every entry. It
-is booked when the first of them leaves; the octets are added as they go.
+Strategy: which entries' octets may go is decided once, because it looks at every entry, and again for a new
+policy or where a rule's time or octets begin or end. It is booked when the first of them leaves; the octets
+are added as they go.
 """
 
 from __future__ import annotations
@@ -42,32 +43,35 @@ class Granted:
         self.asker = asker
         self._item = link.item(share)
         self._serving_engine: Engine | None = None
-        """The engine that decided ``_may_serve``."""
-        self._may_serve = False
-        self._engine: Engine | None = None
-        """The engine that decided ``_content``."""
+        """The engine that decided ``_may_go_on``."""
+        self._may_go_on = False
         self._content: Decision[ContentView, OnePeer] | None = None
+        self._basis: tuple[Engine, frozenset[str]] | None = None
+        """On what ``_content`` was decided: which engine, and which rules that do not always hold."""
+        self._decided_at = 0
         self._is_booked = False
         self._unbooked = 0
         self.octets_sent = 0
         """Octets of leaves."""
 
     def holds(self) -> bool:
-        """Tell whether the want would be granted now: by link, share, policy and time."""
+        """Tell whether the grant holds now: by link, share, policy, time, and octets that are left."""
         now, engine = wall_clock(), self._door.engine
         if self._item.is_expired(now) or not self._shares.holds(self.link.name, now):
             return False
-        if engine is not self._serving_engine:
-            # Beyond the time, nothing that it looks at changes while the stream lasts.
-            self._may_serve = engine.may_serve(self.asker, self._item, now)
+        if engine is not self._serving_engine or not engine.is_steady:
+            # Where it is steady, nothing that it looks at changes while the stream lasts, beyond the time.
+            self._may_go_on = engine.may_go_on(self.asker, self._item, now)
             self._serving_engine = engine
-        return self._may_serve
+        return self._may_go_on
 
     async def yes(self, proof: bytes) -> Disclosed[GrantView, OnePeer] | None:
         """Return the grant itself, or ``None``: nothing is booked then."""
-        if not self.holds():
-            return None
         now, until = wall_clock(), self.link.until(self.share)
+        if not self._shares.holds(self.link.name, now):
+            return None
+        if not self._door.engine.may_serve(self.asker, self._item, now):
+            return None
         decision = self._door.engine.grant(self.asker, self._item, proof=proof, until=until, now=now)
         return await self._door.release(decision, peer_id=self.asker.peer_id, now=now)
 
@@ -95,11 +99,41 @@ class Granted:
 
     async def covers(self, entries: Iterable[int]) -> bool:
         """Tell whether blocks of all ``entries`` may go; where not, a refusal is booked."""
-        engine, now = self._door.engine, wall_clock()
-        if engine is not self._engine:
+        now = wall_clock()
+        if self._is_outdated(now):
             await self.account()
-            self._content = engine.content(self.asker, self._item, self.share.entry_facts, now=now)
-            self._engine, self._is_booked = engine, False
+            self._decide(now)
+        return await self._lets_go(entries, now)
+
+    async def content(self, entries: Iterable[int]) -> Disclosed[ContentView, OnePeer] | None:
+        """Return what lets blocks of all ``entries`` go, or ``None``: they are refused."""
+        entries = tuple(entries)
+        if not await self.covers(entries):
+            return None
+        if not self._is_booked:
+            # Decided anew and booked at once, so that no other stream uses the same budget in between.
+            now = wall_clock()
+            self._decide(now)
+            if not await self._lets_go(entries, now):
+                return None
+            assert self._content is not None
+            await self._door.release(self._content, peer_id=self.asker.peer_id, now=now)
+            self._is_booked = True
+        return self._content if isinstance(self._content, Disclosed) else None
+
+    def _is_outdated(self, now: int) -> bool:
+        """Tell whether content must be decided anew; a no by a limit may be a yes in the next minute."""
+        basis = (self._door.engine, self._door.engine.basis(self.asker, self._item, now))
+        is_no = not isinstance(self._content, Disclosed)
+        return basis != self._basis or (is_no and now // 60 != self._decided_at // 60)
+
+    def _decide(self, now: int) -> None:
+        engine = self._door.engine
+        self._basis = (engine, engine.basis(self.asker, self._item, now))
+        self._content = engine.content(self.asker, self._item, self.share.entry_facts, now=now)
+        self._decided_at, self._is_booked = now, False
+
+    async def _lets_go(self, entries: Iterable[int], now: int) -> bool:
         decision = self._content
         if isinstance(decision, Disclosed) and all(map(decision.view.covers, entries)):
             return True
@@ -108,20 +142,18 @@ class Granted:
         )
         return False
 
-    async def content(self, entries: Iterable[int]) -> Disclosed[ContentView, OnePeer] | None:
-        """Return what lets blocks of all ``entries`` go, or ``None``: they are refused."""
-        if not await self.covers(entries) or not isinstance(self._content, Disclosed):
-            return None
-        if not self._is_booked:
-            await self._door.release(self._content, peer_id=self.asker.peer_id, now=wall_clock())
-            self._is_booked = True
-        return self._content
+    @property
+    def is_limited(self) -> bool:
+        """Whether a rule limits the octets of content that go."""
+        return isinstance(self._content, Disclosed) and self._door.limits_octets(self._content.record)
 
     def count(self, octets: int) -> None:
         """Count before they go: of a stream that breaks, nobody knows how much the getter has."""
         self.octets_sent += octets
         self._unbooked += octets
         self._shares.octets_sent += octets
+        if isinstance(self._content, Disclosed):
+            self._door.spend(self._content.record, octets, now=wall_clock())
 
     async def account(self) -> None:
         """Write the octets sent since the last time into the ledger."""

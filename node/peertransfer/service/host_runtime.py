@@ -99,17 +99,19 @@ class HostRuntime:
         asker = Asker(self.network_id, peer_id, self.proven_on_connection())
         engine = self.door.engine
         addresses = await self.door.release(
-            engine.addresses(asker, listen_addrs=self.host.listen_addrs_bytes, observed_addr=observed_addr),
+            engine.addresses(
+                asker, listen_addrs=self.host.listen_addrs_bytes, observed_addr=observed_addr, now=now
+            ),
             peer_id=peer_id,
             now=now,
         )
         protocols = await self.door.release(
-            engine.protocols(asker, protocol_ids=self.protocol_ids),
+            engine.protocols(asker, protocol_ids=self.protocol_ids, now=now),
             peer_id=peer_id,
             now=now,
         )
         agent = await self.door.release(
-            engine.agent(asker, agent_version=AGENT_VERSION, protocol_version=PROTOCOL_VERSION),
+            engine.agent(asker, agent_version=AGENT_VERSION, protocol_version=PROTOCOL_VERSION, now=now),
             peer_id=peer_id,
             now=now,
         )

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 import trio
 
 from peertransfer.content.link import SCHEME
-from peertransfer.errors import NotFoundError, StoreError, UsageError
+from peertransfer.errors import StoreError, UsageError
 from peertransfer.policy.describe import describe
-from peertransfer.policy.engine import Engine
-from peertransfer.policy.parse import parse_policy, parse_policy_octets
+from peertransfer.policy.parse import parse_policy
 from peertransfer.service.doctor import examine
 from peertransfer.service.door import PolicyInForce
 from peertransfer.service.facts import wall_clock
@@ -36,8 +35,10 @@ from peertransfer.service.networks import (
     pick_network,
     swarm_key_text,
 )
+from peertransfer.service.policy_file import read_policy
 from peertransfer.service.served_shares import ServedShares
 from peertransfer.service.sharing import Sharing
+from peertransfer.service.spending import Spending
 from peertransfer.store.ledger import Ledger
 from peertransfer.store.networks import Networks
 from peertransfer.store.peers import KnownPeers
@@ -67,7 +68,8 @@ class Node:
 
     def __init__(self, home: Home, config: Config, database: Database, listen: Sequence[str]) -> None:
         self._home = home
-        self._policy = PolicyInForce(self._load_engine())
+        self._spending = Spending(database)
+        self._policy = PolicyInForce(read_policy(home.policy_path), self._spending)
         self._ledger = Ledger(database, config.retention)
         self._networks = Networks(database)
         self._peers = KnownPeers(database)
@@ -92,6 +94,7 @@ class Node:
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start the hosts and keep house until cancelled."""
         async with open_nursery() as nursery:
+            await self._spending.load(wall_clock())
             await self._getting.note_interrupted()
             await self._shares.load_links()
             await nursery.start(self._hosts.run)
@@ -122,6 +125,7 @@ class Node:
             now = wall_clock()
             try:
                 await self._ledger.expire(now)
+                await self._spending.expire(now)
                 await self._peers.expire(now)
                 await self._getting.expire_bans(now)
             except StoreError as error:  # a full disk, say: it is tried again
@@ -258,7 +262,7 @@ class Node:
 
     async def policy_reload(self) -> Answer:
         """Read ``policy.toml`` anew; a mistake in it keeps the policy in force."""
-        self._policy.engine = self._load_engine()
+        self._policy.replace(read_policy(self._home.policy_path))
         return {"reloaded": True, "rules": len(self._policy.engine.policy.rules)}
 
     async def ledger(self, **asked: object) -> Answer:
@@ -268,16 +272,6 @@ class Node:
     async def ledger_check(self, head: str | None = None) -> Answer:
         """Check the ledger's chain."""
         return await checked(self._ledger, head, wall_clock())
-
-    def _load_engine(self) -> Engine:
-        path = self._home.policy_path
-        try:
-            octets = path.read_bytes()
-        except OSError as exc:
-            raise NotFoundError(
-                f"{path} can't be read: {exc.strerror}", "Put your policy back there."
-            ) from exc
-        return Engine(parse_policy_octets(octets, str(path)))
 
     # --- networks ----------------------------------------------------------------------------------
 

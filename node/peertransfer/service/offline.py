@@ -12,13 +12,14 @@ import trio
 from peertransfer.errors import NotFoundError, PeertransferError
 from peertransfer.membership.identity import peer_id_of_public_key, public_key_of_seed
 from peertransfer.policy.describe import describe
-from peertransfer.policy.parse import parse_policy, parse_policy_octets
+from peertransfer.policy.parse import parse_policy
 from peertransfer.service.doctor import check, examine_absence, examine_home, examine_ports
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.get_report import described_transfer
 from peertransfer.service.ledger_report import checked, told
 from peertransfer.service.networks import describe_network, pick_network, swarm_key_text
 from peertransfer.service.own_shares import described_links, described_own_shares
+from peertransfer.service.policy_file import read_policy
 from peertransfer.store.database import Database
 from peertransfer.store.home import Home, open_home
 from peertransfer.store.ledger import Ledger
@@ -85,8 +86,7 @@ def ledger_check(home_path: Path, head: str | None = None) -> Answer:
 
 def policy_show(home_path: Path) -> Answer:
     """Tell the rules of the home's policy."""
-    path = open_home(home_path).policy_path
-    return dict(describe(parse_policy_octets(path.read_bytes(), str(path))))
+    return dict(describe(read_policy(open_home(home_path).policy_path)))
 
 
 def policy_check(home_path: Path, text: str, file: str) -> Answer:

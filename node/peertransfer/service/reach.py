@@ -37,10 +37,10 @@ def who_could_reach(listen_addrs: Sequence[str], network_name: str, network_id: 
     return sentences
 
 
-def what_a_finder_learns(link: Link, item: ItemFacts, policy: Policy) -> list[str]:
-    """Say what somebody learns who finds the link."""
+def what_a_finder_learns(link: Link, item: ItemFacts, policy: Policy, now: int) -> list[str]:
+    """Say what somebody learns who finds the link at ``now`` (Unix seconds)."""
     asker = Asker(link.network_id, "", frozenset({LinkHolders(item.link_id)}))
-    explained = Explainer(policy).explain(asker, item)
+    explained = Explainer(policy).explain(asker, item, now=now)
     fields = [name.removeprefix("openings.") for name in explained if name.startswith("openings.")]
     shown = sorted(name.removeprefix("share_") for name in fields if explained[f"openings.{name}"].shown)
     sentences = [

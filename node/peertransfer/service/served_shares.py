@@ -62,7 +62,7 @@ class LiveLink:
 
     def item(self, share: ServedShare) -> ItemFacts:
         """Return the facts that the engine judges."""
-        return ItemFacts(self.manifest_cid, share.labels, self.name, self.until(share))
+        return ItemFacts(self.manifest_cid, share.labels, self.name, self.until(share), share.created_at)
 
     def until(self, share: ServedShare) -> int:
         """Return until when it holds; 0: without end."""
@@ -91,10 +91,7 @@ class ServedShare:
         self.manifest_leaves = [
             verify(Cid.of(Codec.RAW, manifest.hash_function, leaf), leaf) for leaf in _cut(stored.manifest)
         ]
-        self.entry_facts = [
-            EntryFacts(index, self._entry(index).path, self._entry(index).labels)
-            for index in range(len(stored.order))
-        ]
+        self.entry_facts = [_facts_of(index, self._entry(index)) for index in range(len(stored.order))]
 
     @property
     def hash_function(self) -> HashFunction:
@@ -110,6 +107,11 @@ class ServedShare:
     def expires_at(self) -> int:
         """Unix seconds; 0: never."""
         return self._stored.item.expires_at
+
+    @property
+    def created_at(self) -> int:
+        """Unix seconds at which the share was made."""
+        return self._stored.created_at
 
     def share_opening(self) -> ShareOpening:
         """Open the share's own slots."""
@@ -243,7 +245,8 @@ class ServedShares:
                 share = summaries.get(link.manifest_cid)
                 if share is not None:
                     ends = [at for at in (link.expires_at, share.expires_at) if at]
-                    item = ItemFacts(link.manifest_cid, share.labels, link.name, min(ends, default=0))
+                    until = min(ends, default=0)
+                    item = ItemFacts(link.manifest_cid, share.labels, link.name, until, share.created_at)
                     found.append((link, item))
             self._keep_links(found)
             for gone in self._held.keys() - summaries.keys():
@@ -264,7 +267,7 @@ class ServedShares:
                 links.setdefault(link.manifest_cid, []).append(link)
         return [
             (
-                ItemFacts(one.manifest_cid, one.labels, "", one.expires_at),
+                ItemFacts(one.manifest_cid, one.labels, "", one.expires_at, one.created_at),
                 CatalogueItem(
                     one.manifest_cid,
                     one.title,
@@ -276,6 +279,10 @@ class ServedShares:
             for one in await self._shares.list_shares()
             if any(link.holds(now) for link in links.get(one.manifest_cid, ()))
         ]
+
+
+def _facts_of(index: int, entry: SharedEntry) -> EntryFacts:
+    return EntryFacts(index, entry.path, entry.labels, entry.media_type or "", entry.size)
 
 
 def _text_of(link: StoredLink, now: int) -> str | None:

@@ -255,8 +255,9 @@ class Sharing:
     def _finder_learns(
         self, running: RunningHost, link: Link, stored: StoredLink, labels: Sequence[str]
     ) -> list[str]:
-        item = ItemFacts(stored.manifest_cid, tuple(labels), stored.name, 0)
-        return what_a_finder_learns(link, item, running.runtime.door.engine.policy)
+        now = wall_clock()
+        item = ItemFacts(stored.manifest_cid, tuple(labels), stored.name, 0, now)
+        return what_a_finder_learns(link, item, running.runtime.door.engine.policy, now)
 
 
 def _imported(state: ImportProgress) -> dict[str, object]:

@@ -193,5 +193,19 @@ ALTER TABLE disclosures ADD COLUMN link TEXT NOT NULL DEFAULT '';
 CREATE INDEX disclosures_by_link ON disclosures (link, at);
 """
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, chain_the_ledger)
+_SIXTH = """
+CREATE TABLE spent (
+  rule       TEXT NOT NULL,
+  network_id TEXT NOT NULL,
+  peer_id    TEXT NOT NULL,
+  minute     INTEGER NOT NULL,
+  decisions  INTEGER NOT NULL,
+  day        INTEGER NOT NULL,
+  octets     INTEGER NOT NULL,
+  items      TEXT NOT NULL,
+  PRIMARY KEY (rule, network_id, peer_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, chain_the_ledger, _SIXTH)
 """Item ``n`` leads from ``user_version`` n to n + 1."""

@@ -75,7 +75,7 @@ def _message(
 ) -> pb.Identify:
     message = pb.Identify()
     if addresses is not None:
-        message.listen_addrs.extend(addresses.view.listen_addrs)
+        message.listen_addrs.extend(addresses.view.listen_addrs or addresses.view.private_addrs)
         if addresses.view.observed_addr is not None:
             message.observed_addr = addresses.view.observed_addr
     if protocols is not None:

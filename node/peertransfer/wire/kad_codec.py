@@ -143,7 +143,7 @@ def encode_add_provider(
     locator = _shown(disclosed.view.locator, "locator")
     if len(locator) != LOCATOR_SIZE:
         raise LocalProtocolError(f"a locator has {len(locator)} octets", "seal the locator, not its key")
-    addrs = _shown(disclosed.view.addrs or None, "addresses")
+    addrs = _shown(disclosed.view.addrs or disclosed.view.private_addrs or None, "addresses")
     message = _message(KadType.ADD_PROVIDER, locator_multihash(locator))
     message.provider_peers.extend(_peers([PeerRecord(provider_peer_id, addrs)]))
     return seal_frame(disclosed, _framed(message))
@@ -168,7 +168,7 @@ def encode_kad_answer(
         providers: the provider records that it showed; ``None`` where it denied them, or for FIND_NODE.
         type: FIND_NODE, GET_PROVIDERS or PING, as asked.
         key: as asked.
-        own_peer_id: this host's. With it the sealed ``listen_addrs`` go out as the first of the closer
+        own_peer_id: this host's. With it the sealed addresses go out as the first of the closer
             peers; they are sealed where the question names this host.
         own_record: that this host provides the key: with ``own_peer_id``, the first of the providers.
 
@@ -186,12 +186,14 @@ def encode_kad_answer(
         raise LocalProtocolError(f"{type.name} is not answered by this")
     message = _message(type, key)
     if addresses:
-        own = [PeerRecord(own_peer_id, addresses.view.listen_addrs)] if own_peer_id else []
+        at = addresses.view.listen_addrs or addresses.view.private_addrs
+        own = [PeerRecord(own_peer_id, at)] if own_peer_id else []
         message.closer_peers.extend(_peers([*own, *addresses.view.closer_peers]))
     if own_record:
         if locator_multihash(_shown(own_record.view.locator, "locator")) != key:
             raise DisclosureError("the record is of another locator than was asked for")
-        message.provider_peers.extend(_peers([PeerRecord(own_peer_id, own_record.view.addrs)]))
+        at = own_record.view.addrs or own_record.view.private_addrs
+        message.provider_peers.extend(_peers([PeerRecord(own_peer_id, at)]))
     if providers:
         message.provider_peers.extend(_peers(providers.view.provider_records))
     return seal_frame(sealed, _framed(message))

@@ -1,0 +1,31 @@
+"""Read ``policy.toml``: the rules, or what is wrong with them.
+
+It takes no policy into force (``service.door``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peertransfer.errors import NotFoundError
+from peertransfer.policy.parse import MAX_SIZE, parse_policy_octets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from peertransfer.policy.rules import Policy
+
+
+def read_policy(path: Path) -> Policy:
+    """Return the policy of a file; of one that is too large, no more is read than shows that it is.
+
+    Raises:
+        NotFoundError: the file can't be read.
+        PolicyError: it says something wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            octets = file.read(MAX_SIZE + 1)
+    except OSError as exc:
+        raise NotFoundError(f"{path} can't be read: {exc.strerror}", "Put your policy back there.") from exc
+    return parse_policy_octets(octets, str(path))
