@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from peertransfer.errors import (
     UsageError,
 )
 
+PROGRAM = Path(sys.executable).parent / "peertransfer"
 TOP = [
     "init",
     "run",
@@ -286,7 +288,6 @@ def test_bash_completes_paths(tmp_path, words):
 
 def _completed(folder, words):
     """Return what bash would offer for the last word, and the options that it sets, by the script that we print."""
-    program = Path(sys.executable).parent / "peertransfer"
     script = """
         eval "$(peertransfer completion bash)"
         compopt() { echo "$*"; }
@@ -296,7 +297,7 @@ def _completed(folder, words):
     """
     done = subprocess.run(
         ["bash", "-c", script, "bash", *words],
-        env={"PATH": f"{program.parent}:/usr/bin:/bin"},
+        env={"PATH": f"{PROGRAM.parent}:/usr/bin:/bin"},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -332,3 +333,32 @@ def test_the_version_is_there_in_a_few_times_the_interpreter_itself():
     alone = _median_seconds([sys.executable, "-c", "pass"])
     ours = _median_seconds([sys.executable, "-c", program])
     assert ours < 12 * alone
+
+
+@pytest.mark.parametrize(
+    "words", [["--version"], ["get", "--help"], ["help"], ["completion", "bash"], ["id"]]
+)
+def test_a_standard_output_that_takes_nothing_is_named_with_the_mend(home, words):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [PROGRAM, "--json", "--home", home.path, *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: Standard output can't be written: No space left on device."
+        " Make room there, or send it elsewhere.\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["--version"], ["get", "--help"], ["privacy", "policy"]])
+def test_a_reader_that_went_away_ends_a_command_quietly(home, words):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        line = [PROGRAM, "--home", home.path, *words]
+        done = subprocess.run(line, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")

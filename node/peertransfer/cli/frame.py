@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import click
 
+from peertransfer.cli.output import show_text
+
 HOME_VARIABLE = "PEERTRANSFER_HOME"
 ANY_PATH = click.Path(readable=False, allow_dash=True)
 """A path of which nothing is checked here; shells complete it."""
@@ -47,6 +49,10 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.params.extend(_common_options())
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return ``--help``, which writes as all else is written."""
+        return _with_our_help(super().get_help_option(ctx))
+
 
 class Group(click.Group):
     """A group with the options that all have, of commands that have them too."""
@@ -58,6 +64,10 @@ class Group(click.Group):
         kwargs.setdefault("no_args_is_help", False)
         super().__init__(*args, **kwargs)
         self.params.extend(_common_options())
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return ``--help``, which writes as all else is written."""
+        return _with_our_help(super().get_help_option(ctx))
 
 
 def accept_privacy_option(function: _F) -> _F:
@@ -81,6 +91,19 @@ def _common_options() -> list[click.Parameter]:
             ["--json"], is_flag=True, expose_value=False, callback=_keep_json, help="JSON for programs."
         ),
     ]
+
+
+def _with_our_help(option: click.Option | None) -> click.Option | None:
+    if option is not None:
+        option.callback = _show_help
+    return option
+
+
+def _show_help(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    del parameter
+    if value and not context.resilient_parsing:
+        show_text(context.get_help() + "\n")
+        context.exit()
 
 
 def _keep_home(context: click.Context, parameter: click.Parameter, value: str | None) -> None:

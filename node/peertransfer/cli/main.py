@@ -12,7 +12,7 @@ import click
 
 from peertransfer.cli import get_commands, network_commands, node_commands, rule_commands, share_commands
 from peertransfer.cli.frame import Group, Settings
-from peertransfer.cli.output import show_document, show_error
+from peertransfer.cli.output import drop_stdout, show_document, show_error, show_text
 from peertransfer.errors import HomeError, PeertransferError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _show_version(context: click.Context, parameter: click.Parameter, value: boo
     if _wants_json(sys.argv[1:]):
         show_document({"version": number})
     else:
-        click.echo(f"peertransfer {number}")
+        show_text(f"peertransfer {number}\n")
     context.exit()
 
 
@@ -53,7 +53,7 @@ def app(context: click.Context) -> None:
     the other says `peertransfer get LINK`.
     """
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        show_text(context.get_help() + "\n")
 
 
 for _command in (
@@ -106,8 +106,8 @@ def _carry_out(words: list[str], *, as_json: bool) -> int:
     except (click.Abort, KeyboardInterrupt):
         show_error(PeertransferError("Interrupted", "Run the same command again."), as_json=as_json)
         return 1
-    except BrokenPipeError:
-        _silence_stdout()
+    except BrokenPipeError:  # a reader that went away (``| head``) has what it wanted
+        drop_stdout()
         return 1
     return code if isinstance(code, int) else 0
 
@@ -120,13 +120,6 @@ def _usage_error(exc: click.ClickException) -> UsageError:
 
 def _wants_json(words: Sequence[str]) -> bool:
     return "--json" in (words[: words.index("--")] if "--" in words else words)
-
-
-def _silence_stdout() -> None:
-    """Keep the interpreter from complaining about a reader that went away (``| head``)."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -11,7 +11,7 @@ import click
 
 from peertransfer.cli import asking
 from peertransfer.cli.frame import Command, Settings, accept_privacy_option
-from peertransfer.cli.output import mapping, number, records, say, short, show_document, text, texts
+from peertransfer.cli.output import mapping, number, records, say, short, show_document, show_text, text, texts
 from peertransfer.cli.spans import count_text, moment_text, size_text, span_text
 from peertransfer.cli.tables import show_facts, show_table
 from peertransfer.control.faults import sentences
@@ -208,7 +208,7 @@ def completion(context: click.Context, shell: str) -> None:
     if settings.as_json:
         show_document({"shell": shell, "script": script})
     else:
-        sys.stdout.write(script)
+        show_text(script)
 
 
 @click.command("help", cls=Command)
@@ -227,4 +227,4 @@ def help_command(context: click.Context, words: tuple[str, ...]) -> None:
     if settings.as_json:
         show_document({"help": found.get_help()})
     else:
-        click.echo(found.get_help())
+        show_text(found.get_help() + "\n")

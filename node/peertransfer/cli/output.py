@@ -7,13 +7,16 @@ Spec: CLI.md, "Everywhere"; RELIABILITY.md A6.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from peertransfer.content.names import display
 from peertransfer.control.faults import fault_object, sentences
+from peertransfer.errors import LocalError
 
 if TYPE_CHECKING:
     from peertransfer.errors import PeertransferError
@@ -30,16 +33,38 @@ def escaped(line: str) -> str:
     return display(line, max(1, len(line)))
 
 
+def show_text(text: str) -> None:
+    """Write text of our own on standard output as it stands, at once.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+        LocalError: it can't be written.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        drop_stdout()
+        raise LocalError(
+            f"Standard output can't be written: {exc.strerror}", "Make room there, or send it elsewhere."
+        ) from exc
+
+
+def drop_stdout() -> None:
+    """Keep the interpreter from complaining, at its end, about octets that nobody takes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def show_document(document: Answer) -> None:
     """Write one JSON document on standard output, at once."""
-    sys.stdout.write(json.dumps(document) + "\n")
-    sys.stdout.flush()
+    show_text(json.dumps(document) + "\n")
 
 
 def say(text: str = "") -> None:
     """Write one line for people on standard output."""
-    sys.stdout.write(_writable(escaped(text), sys.stdout.encoding) + "\n")
-    sys.stdout.flush()
+    show_text(_writable(escaped(text), sys.stdout.encoding) + "\n")
 
 
 def note(text: str) -> None:
@@ -51,7 +76,8 @@ def note(text: str) -> None:
 def show_error(error: PeertransferError, *, as_json: bool) -> None:
     """Write the one line of an error; for programs, the object too."""
     if as_json:
-        show_document({"error": fault_object(error)})
+        with contextlib.suppress(LocalError, BrokenPipeError):  # the line below is what is left
+            show_document({"error": fault_object(error)})
     note(f"error: {sentences(error.message, error.hint)}")
 
 

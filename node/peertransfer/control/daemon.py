@@ -102,7 +102,7 @@ def _announce(name: str, log: HeldLog, facts: dict[str, object]) -> None:
 
 
 def _say(event: dict[str, object]) -> None:
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # nobody reads it, or its disk is full: the node goes on
         sys.stdout.write(json.dumps(event) + "\n")
         sys.stdout.flush()
 
