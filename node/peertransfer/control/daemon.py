@@ -80,12 +80,16 @@ async def _serve(
     task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     activity = Activity()
-    listener = Listener(build_application(node, activity), Endpoint(make_socket_folder(home)))
-    async with trio.open_nursery() as nursery:
-        await nursery.start(listener.run)
-        if options.is_ephemeral:
-            nursery.start_soon(_end_with_parent, node, activity)
-        task_status.started()
+    socket = make_socket_folder(home)
+    try:
+        listener = Listener(build_application(node, activity), Endpoint(socket))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(listener.run)
+            if options.is_ephemeral:
+                nursery.start_soon(_end_with_parent, node, activity)
+            task_status.started()
+    finally:
+        home.remove_socket_folder(socket)
 
 
 async def _end_with_parent(node: Node, activity: Activity) -> None:

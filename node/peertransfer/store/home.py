@@ -109,6 +109,12 @@ class Home:
         _check_folder(socket.parent)
         return socket
 
+    def remove_socket_folder(self, socket: Path) -> None:
+        """Remove the folder that was made for ``socket``, once that is gone; the home itself stays."""
+        if socket.parent != self.path:
+            with contextlib.suppress(OSError):  # something else is in it: then it stays
+                socket.parent.rmdir()
+
     def lock(self) -> HomeLock:
         """Take the home for this process; at most one node runs on it.
 
