@@ -227,6 +227,12 @@ class DialError(ReachError):
     code = "no_route"
 
 
+class OtherPeerError(DialError):
+    """Another peer than ``peer`` answers at its address: the link or the address is out of date."""
+
+    code = "other_peer"
+
+
 class NoProvidersError(ReachError):
     """Nobody is known who provides this content."""
 

@@ -23,6 +23,7 @@ from peertransfer.errors import (
     DialError,
     ListenError,
     NetworkKeyError,
+    OtherPeerError,
     RemoteProtocolError,
     StreamLostError,
 )
@@ -138,10 +139,13 @@ async def test_a_peer_without_any_address_is_said_at_once():
             await near.connect([], host_of(3).peer_id)
 
 
-async def test_somebody_else_at_an_address_is_refused():
+async def test_somebody_else_at_an_address_is_refused_with_a_mend_of_its_own():
     async with two_hosts() as (near, far):
-        with trio.fail_after(5), pytest.raises(DialError):
-            await near.connect([addr.split("/p2p/")[0] for addr in far.listen_addrs], host_of(3).peer_id)
+        addrs = [addr.split("/p2p/")[0] for addr in far.listen_addrs]
+        with trio.fail_after(5), pytest.raises(OtherPeerError, match="Another peer than") as caught:
+            await near.connect(["/ip4/127.0.0.1/tcp/9", *addrs], host_of(3).peer_id)
+        assert addrs[0] in caught.value.message
+        assert "new link" in caught.value.hint
         assert near.connections() == []
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from peertransfer.errors import DialError, NetworkKeyError, PeerTimeoutError
+from peertransfer.errors import DialError, NetworkKeyError, OtherPeerError, PeerTimeoutError
 from peertransfer.net.translate import handshake_errors, teardown_errors
 from peertransfer.transport.dialing import first_to_answer
 from peertransfer.transport.tcp import open_connection, order, resolve
@@ -61,8 +61,9 @@ class Dialler:
 
         Raises:
             NetworkKeyError: the peer holds another network key.
-            DialError: nobody answered, or somebody else did, or not exactly one peer is named; or this host
-                has no room for a connection, or shut the peer out.
+            OtherPeerError: somebody else answered.
+            DialError: nobody answered, or not exactly one peer is named; or this host has no room for a
+                connection, or shut the peer out.
             PeerTimeoutError: somebody takes calls there and does not shake hands.
         """
         named = {addr.peer_id for addr in addrs if addr.peer_id} | ({peer_id} if peer_id else set())
@@ -118,7 +119,7 @@ class Dialler:
 
     def _worst(self, failures: Sequence[PeertransferError], peer_id: str) -> PeertransferError:
         """Return what tells a person most."""
-        for kind in (NetworkKeyError, PeerTimeoutError):
+        for kind in (NetworkKeyError, OtherPeerError, PeerTimeoutError):
             for error in failures:
                 if isinstance(error, kind):
                     return error

@@ -20,6 +20,7 @@ from peertransfer.errors import (
     DialError,
     ForeignKeyError,
     NetworkKeyError,
+    OtherPeerError,
     PeerTimeoutError,
     RemoteProtocolError,
     StreamLostError,
@@ -69,7 +70,8 @@ def handshake_errors(where: str, peer_id: str) -> Iterator[None]:
     Raises:
         NetworkKeyError: the peer there has another network key than this host, or is no libp2p node.
         PeerTimeoutError: somebody takes calls there, but says too little.
-        DialError: it is not the peer that is expected there.
+        OtherPeerError: it is not the peer that is expected there.
+        DialError: it is no libp2p node of this network.
     """
     try:
         yield
@@ -87,9 +89,9 @@ def handshake_errors(where: str, peer_id: str) -> Iterator[None]:
         ) from exc
     except HANDSHAKE_ERRORS as exc:
         if _is_mismatch(exc):
-            raise DialError(
+            raise OtherPeerError(
                 f"Another peer than …{peer_id[-8:]} answers at {where}",
-                "Ask for the peer's present address and peer ID.",
+                "That address is another node's: ask whoever gave it for a new link or address.",
                 peer=peer_id,
             ) from exc
         raise DialError(
