@@ -11,10 +11,12 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
-from peertransfer.errors import ConfigError
+from peertransfer.content.names import display
+from peertransfer.errors import ConfigError, UsageError
 from peertransfer.service.config_limits import HEADER, NAMES, TABLE, limits_text, parse_limits
 from peertransfer.store.ledger_retention import DAY_SECONDS, Retention
 from peertransfer.transport.limits import Limits
+from peertransfer.transport.multiaddrs import TcpAddr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +54,17 @@ ledger_entries = 2000000
 
 """ + limits_text()
 TRANSPORTS = ("own", "library")
+_WANTED = {
+    "free_disk_floor": "a whole number of octets",
+    "listen": "a list of multiaddrs",
+    "announce": "a list of multiaddrs",
+    "open_bootstrap": "a list of multiaddrs",
+    "open_always": "true or false",
+    "transport": "a text",
+    "version": "a whole number",
+    "ledger_days": "a whole number from 1 on",
+    "ledger_entries": "a whole number from 1 on",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +118,11 @@ def load_config(path: Path) -> Config:
 
 
 def parse_config(octets: bytes, file: str) -> Config:
-    """Parse the octets of a ``config.toml``; ``file`` is its name in errors."""
+    """Parse the octets of a ``config.toml``; ``file`` is its name in errors.
+
+    Raises:
+        ConfigError: with file, line and the mend.
+    """
     try:
         text = octets.decode()
         values = tomllib.loads(text)
@@ -115,54 +132,73 @@ def parse_config(octets: bytes, file: str) -> Config:
     defaults = Config()
     checked: dict[str, object] = {}
     for key, value in values.items():
-        line = _line_of(text, key)
+        where = _Place(file, text, key)
         if key not in known:
-            hint = _hint_for(key, known)
-            raise ConfigError(
-                f"{file}, line {line}: unknown key {key!r}", hint, file=file, line=line, key=key
-            )
+            raise where.error(f"unknown key {key!r}", _hint_for(key, known))
         if key == TABLE:
             checked[key] = parse_limits(value, text, file)
         else:
-            checked[key] = _checked(key, value, getattr(defaults, key), file, line)
+            checked[key] = _checked(value, getattr(defaults, key), where)
     if checked.get("version", 1) != 1:
         raise ConfigError(
             f"{file}: version {checked['version']} is unknown", "This program reads version 1.", file=file
         )
-    if checked.get("transport", "own") not in TRANSPORTS:
-        line = _line_of(text, "transport")
-        near = difflib.get_close_matches(str(checked["transport"]), TRANSPORTS, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(TRANSPORTS)}."
-        raise ConfigError(
-            f"{file}, line {line}: unknown transport {checked['transport']!r}", hint, file=file, line=line
-        )
+    transport = str(checked.get("transport", "own"))
+    if transport not in TRANSPORTS:
+        where = _Place(file, text, "transport")
+        raise where.error(f"unknown transport {transport!r}", _nearest(transport, TRANSPORTS))
     return Config(**checked)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A key in a file, for its errors."""
+
+    file: str
+    text: str
+    key: str
+
+    def error(self, what: str, hint: str, value: str = "") -> ConfigError:
+        """Return the error for a key, or for one ``value`` in its list."""
+        line = self._line_of(value)
+        return ConfigError(f"{self.file}, line {line}: {what}", hint, file=self.file, line=line, key=self.key)
+
+    def _line_of(self, value: str) -> int:
+        found = re.search(rf"^\s*\"?{re.escape(self.key)}\"?\s*=", self.text, re.MULTILINE)
+        if found is None:
+            return 0
+        at = max(found.start(), self.text.find(value, found.end()) if value else 0)
+        return self.text.count("\n", 0, at) + 1
 
 
 def _hint_for(key: str, known: Iterable[str]) -> str:
     if key in NAMES:
         return f"It is a limit: the line {HEADER} must stand above it, without a # before it."
-    near = difflib.get_close_matches(key, known, 1)
-    return f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(known)}."
+    return _nearest(key, known)
 
 
-def _checked(key: str, value: object, default: object, file: str, line: int) -> object:
+def _nearest(word: str, known: Iterable[str]) -> str:
+    words = list(known)
+    near = difflib.get_close_matches(word, words, 1)
+    return f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(words)}."
+
+
+def _checked(value: object, default: object, where: _Place) -> object:
     if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return tuple(value)
-    least = 1 if key in AT_LEAST_ONE else 0
+        return tuple(_checked_addr(one, where) for one in value)
+    least = 1 if where.key in AT_LEAST_ONE else 0
     if type(value) is type(default) and not (isinstance(value, int) and value < least):
         return value
-    wanted = "a list of texts" if isinstance(default, tuple) else type(default).__name__
-    wanted += " from 1 on" if least else ""
-    raise ConfigError(
-        f"{file}, line {line}: {key} must be {wanted}",
-        "Write it as init does.",
-        file=file,
-        line=line,
-        key=key,
-    )
+    raise where.error(f"{where.key} must be {_WANTED[where.key]}", "Write it as init does.")
 
 
-def _line_of(text: str, key: str) -> int:
-    found = re.search(rf"^\s*\"?{re.escape(key)}\"?\s*=", text, re.MULTILINE)
-    return text.count("\n", 0, found.start()) + 1 if found else 0
+def _checked_addr(text: str, where: _Place) -> str:
+    try:
+        addr = TcpAddr.parse(text)
+    except UsageError as exc:
+        what = f"{display(text)!r} in {where.key}: {exc.message}"
+        raise where.error(what, exc.hint, text) from exc
+    if where.key == "open_bootstrap" and not addr.peer_id:
+        what = f"{display(text)!r} in {where.key} does not say which peer is expected there"
+        raise where.error(what, "Give it with /p2p/<peer ID>.", text)
+    return text

@@ -129,8 +129,7 @@ def _tried(name: str, examine_it: Callable[[], object], good: str) -> Check:
 def _load_config(home: Home) -> None:
     if not home.config_path.exists():
         raise ConfigError(f"There is no {home.config_path}", "Make it with: peertransfer init")
-    for addr in load_config(home.config_path).listen:
-        TcpAddr.parse(addr)
+    load_config(home.config_path)
 
 
 def _load_policy(home: Home) -> None:

@@ -24,10 +24,13 @@ _SENTENCES = {
     AddressReach.PRIVATE: "People in this building's network can reach this node.",
     AddressReach.PUBLIC: "Anybody on the internet can reach this node, unless a firewall is in between.",
 }
+_NOBODY = "Nobody: it listens nowhere. The link is of no use until listen in config.toml names an address."
 
 
 def who_could_reach(listen_addrs: Sequence[str], network_name: str, network_id: str) -> list[str]:
     """Say who could reach this host, widest last."""
+    if not listen_addrs:
+        return [_NOBODY]
     reaches = {reach_of(addr) for addr in listen_addrs}
     sentences = [_SENTENCES[reach] for reach in AddressReach if reach in reaches]
     if AddressReach.PUBLIC not in reaches:
