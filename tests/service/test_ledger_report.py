@@ -137,5 +137,5 @@ def test_how_much_is_kept_is_configured():
     assert config.retention == Retention(30 * DAY_SECONDS, 5000)
     for key in ("ledger_days", "ledger_entries"):
         for value in ("0", "-1", '"x"', "true"):
-            with pytest.raises(ConfigError, match=f"line 2: {key} must be int from 1 on"):
+            with pytest.raises(ConfigError, match=f"line 2: {key} must be a whole number from 1 on"):
                 parse_config(f"version = 1\n{key} = {value}\n".encode(), "c")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from peertransfer.control.homes import has_home
 from peertransfer.errors import HomeError, LocalError, SpaceError, StoreError
 from peertransfer.store.home import MAX_SOCKET_PATH, create_home, open_home, write_private
 
@@ -108,6 +109,27 @@ def test_a_file_in_the_place_of_the_home_is_refused(tmp_path):
     (tmp_path / "home").write_bytes(b"")
     with pytest.raises(HomeError, match="not a folder"):
         create_home(tmp_path / "home")
+
+
+def test_a_home_that_its_owner_may_not_read_is_refused_with_the_command_that_mends_it(home, monkeypatch):
+    home.path.chmod(0)
+    monkeypatch.setattr(os, "scandir", barred(home.path))
+    with pytest.raises(HomeError, match="can't be read: Permission denied") as caught:
+        open_home(home.path)
+    monkeypatch.undo()
+    subprocess.run(caught.value.hint.removeprefix("Mend it with: "), shell=True, check=True)
+    assert open_home(home.path) == home
+
+
+def test_whether_there_is_a_home_is_said_in_one_line_where_nobody_may_look(home, monkeypatch):
+    monkeypatch.setattr(Path, "exists", barred(home.config_path))
+    monkeypatch.setattr(os, "scandir", barred(home.path))
+    with pytest.raises(HomeError, match="can't be read: Permission denied") as caught:
+        has_home(home.path)
+    assert caught.value.hint == f"Mend it with: chmod 700 {home.path}"
+    monkeypatch.setattr(os, "geteuid", lambda: home.path.stat().st_uid + 1)
+    with pytest.raises(HomeError, match="another user"):
+        has_home(home.path)
 
 
 def test_somebody_elses_home_is_refused(home, monkeypatch):
@@ -236,6 +258,15 @@ def test_a_home_that_finds_no_room_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "mkdir", full(errno.ENOSPC))
     with pytest.raises(SpaceError, match="home"):
         create_home(tmp_path / "home")
+
+
+def barred(path):
+    """Return a system call that is not permitted about ``path``."""
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    return refuse
 
 
 def full(number):

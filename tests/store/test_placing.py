@@ -276,6 +276,13 @@ def test_a_full_disk_is_told_from_a_broken_one():
         assert "the file" in caught.value.message
 
 
+@pytest.mark.parametrize(("number", "words"), [(errno.EACCES, "chmod u+w"), (errno.EIO, "another place")])
+def test_what_cannot_be_written_comes_with_a_mend(number, words):
+    with pytest.raises(StoreError, match="can't be written") as caught, disk_errors("the file"):
+        raise OSError(number, os.strerror(number))
+    assert words in caught.value.hint
+
+
 def test_room_is_checked_before_anything_is_fetched(tmp_path):
     check_room(tmp_path, 1, 0)
     with pytest.raises(SpaceError, match="has room for"):

@@ -91,7 +91,7 @@ def examination(settings: Settings) -> dict[str, object]:
 
     path = settings.home_path
     client = None
-    with contextlib.suppress(HomeError):  # what is wrong there is found by the home's own check
+    with contextlib.suppress(HomeError, OSError):  # what is wrong there is found by the home's own check
         client = sessions.running_node(homes.unchecked_home(path))
     return client.call("doctor") if client is not None else offline.answer(path, "doctor")
 

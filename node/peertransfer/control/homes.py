@@ -31,8 +31,16 @@ POLL_SECONDS = 0.05
 
 
 def has_home(home_path: Path) -> bool:
-    """Say whether ``init`` was done there: a folder that only exists is not a home."""
-    return (home_path / "config.toml").exists()
+    """Say whether ``init`` was done there: a folder that only exists is not a home.
+
+    Raises:
+        HomeError: nobody lets us look.
+    """
+    try:
+        return (home_path / "config.toml").exists()
+    except OSError:
+        open_home(home_path)
+        raise
 
 
 def make_home(home_path: Path, *, accept_privacy: bool) -> dict[str, object]:

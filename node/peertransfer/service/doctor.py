@@ -46,10 +46,10 @@ def examine_home(path: Path) -> list[Check]:
     """Examine what can be seen without a running node (blocking)."""
     home = Home(path)
     found = [_tried("home", lambda: open_home(path), f"{path}: only you can look into it")]
-    if path.is_dir():
+    if _can_look_into(path):
         found += [
             _tried("config", lambda: _load_config(home), f"{home.config_path} is valid"),
-            _tried("policy", lambda: _load_policy(home), f"{home.policy_path} is valid"),
+            _tried("policy", lambda: read_policy(home.policy_path), f"{home.policy_path} is valid"),
             _tried("consent", lambda: check_consent(home), "the privacy statement was accepted"),
             _tried("database", lambda: examine_database(home.database_path), "whole"),
         ]
@@ -126,18 +126,22 @@ def _tried(name: str, examine_it: Callable[[], object], good: str) -> Check:
     return check(name, ok=True, detail=good)
 
 
+def _can_look_into(path: Path) -> bool:
+    try:
+        os.scandir(path).close()
+    except OSError:
+        return False
+    return True
+
+
 def _load_config(home: Home) -> None:
     if not home.config_path.exists():
         raise ConfigError(f"There is no {home.config_path}", "Make it with: peertransfer init")
     load_config(home.config_path)
 
 
-def _load_policy(home: Home) -> None:
-    read_policy(home.policy_path)
-
-
 def _examine_disk(path: Path) -> Check:
-    there = next((one for one in (path, *path.parents) if one.exists()), path)
+    there = next((one for one in (path, *path.parents) if os.access(one, os.F_OK)), path)
     try:
         free = shutil.disk_usage(there).free
     except OSError as exc:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from peertransfer.errors import NotFoundError
+from peertransfer.errors import HomeError
 from peertransfer.policy.parse import MAX_SIZE, parse_policy_octets
+from peertransfer.store.home import unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +21,14 @@ def read_policy(path: Path) -> Policy:
     """Return the policy of a file; of one that is too large, no more is read than shows that it is.
 
     Raises:
-        NotFoundError: the file can't be read.
+        HomeError: it is missing, or can't be read.
         PolicyError: it says something wrong.
     """
     try:
         with path.open("rb") as file:
             octets = file.read(MAX_SIZE + 1)
+    except FileNotFoundError as exc:
+        raise HomeError(f"There is no {path}", "Put your policy back there.") from exc
     except OSError as exc:
-        raise NotFoundError(f"{path} can't be read: {exc.strerror}", "Put your policy back there.") from exc
+        raise unreadable(path, exc, "Put a readable file in its place.") from exc
     return parse_policy_octets(octets, str(path))

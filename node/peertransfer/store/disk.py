@@ -43,7 +43,13 @@ def disk_errors(what: str) -> Iterator[None]:
         if exc.errno in _IN_THE_WAY:
             hint = "Something there is a symbolic link or no folder: remove it, or choose another place."
             raise StoreError(f"{what} can't be reached without leaving its folder", hint) from exc
-        raise StoreError(f"{what} can't be written: {exc.strerror or exc}") from exc
+        raise StoreError(f"{what} can't be written: {exc.strerror or exc}", _hint_for(exc)) from exc
+
+
+def _hint_for(exc: OSError) -> str:
+    if isinstance(exc, PermissionError):
+        return "Give yourself the right to write there (chmod u+w), or choose another place."
+    return "Look at that disk, or choose another place."
 
 
 def write_all(fd: int, octets: Sequence[memoryview] | memoryview, offset: int) -> None:

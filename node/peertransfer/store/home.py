@@ -212,10 +212,26 @@ def open_home(path: Path) -> Home:
         _check_folder(path)
         _check_below(path, _HOME_DEPTH)
     except OSError as exc:
-        raise HomeError(
-            f"The home {path} can't be read: {exc.strerror}", "Choose another with --home."
-        ) from exc
+        raise unreadable(Path(exc.filename or path), exc, "Choose another home with --home.") from exc
     return Home(path)
+
+
+def unreadable(path: Path, exc: OSError, otherwise: str) -> HomeError:
+    """Return the error for what can't be read of a home.
+
+    Args:
+        path: what can't be read.
+        exc: why.
+        otherwise: the mend where it is neither its owner nor its mode.
+    """
+    hint = otherwise
+    with contextlib.suppress(OSError):
+        found = path.lstat()
+        if isinstance(exc, PermissionError):
+            mode = "700" if stat.S_ISDIR(found.st_mode) else "600"
+            hint = f"Mend it with: chmod {mode} {shlex.quote(str(path))}"
+        _check_owner(path, found)
+    return HomeError(f"{path} can't be read: {exc.strerror}", hint)
 
 
 def write_private(path: Path, octets: bytes, *, replace: bool = True) -> None:
