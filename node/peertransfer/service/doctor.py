@@ -74,6 +74,19 @@ def examine_ports(home: Home, networks: Iterable[StoredNetwork]) -> list[Check]:
     ]
 
 
+def list_bootstrap(networks: Iterable[StoredNetwork]) -> list[Check]:
+    """Say which bootstrap peers there are; whether they answer only a node that runs can tell."""
+    return [
+        check(
+            f"bootstrap ({network.name})",
+            ok=True,
+            detail=f"{_count(len(peers))}; whether they answer is seen while a node runs",
+        )
+        for network in networks
+        if (peers := _bootstrap_peers(network))
+    ]
+
+
 def examine_absence(home: Home) -> Check:
     """Say whether a node holds the home that none answers for."""
     pid = None
@@ -102,20 +115,27 @@ async def examine(home: Home, hosts: Hosts) -> list[Check]:
                 mend="Look at listen in config.toml.",
             )
         )
-        missing = [
-            addr for addr in running.network.bootstrap if not host.is_connected(addr.rpartition("/")[2])
-        ]
-        total = len(running.network.bootstrap)
-        if total:
+        peers = _bootstrap_peers(running.network)
+        connected = sum(map(host.is_connected, peers))
+        if peers:
             found.append(
                 check(
                     f"bootstrap ({name})",
-                    ok=len(missing) < total,
-                    detail=f"{total - len(missing)} of {total} bootstrap peers connected",
+                    ok=connected > 0,
+                    detail=f"{connected} of {_count(len(peers))} connected",
                     mend="Ask the network's operator whether they run, and look at the firewall.",
                 )
             )
     return found
+
+
+def _bootstrap_peers(network: StoredNetwork) -> list[str]:
+    """Return their IDs; one of them can have several addresses."""
+    return list(dict.fromkeys(addr.rpartition("/")[2] for addr in network.bootstrap))
+
+
+def _count(peers: int) -> str:
+    return f"{peers} bootstrap peer{'s' if peers > 1 else ''}"
 
 
 def _tried(name: str, examine_it: Callable[[], object], good: str) -> Check:

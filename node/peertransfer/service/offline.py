@@ -13,7 +13,13 @@ from peertransfer.errors import NotFoundError, PeertransferError
 from peertransfer.membership.identity import peer_id_of_public_key, public_key_of_seed
 from peertransfer.policy.describe import describe
 from peertransfer.policy.parse import parse_policy
-from peertransfer.service.doctor import check, examine_absence, examine_home, examine_ports
+from peertransfer.service.doctor import (
+    check,
+    examine_absence,
+    examine_home,
+    examine_ports,
+    list_bootstrap,
+)
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.get_report import described_transfer
 from peertransfer.service.ledger_report import checked, told
@@ -170,7 +176,7 @@ def doctor(home_path: Path) -> Answer:
         except PeertransferError as error:
             found.append(check("database", ok=False, detail=error.message, mend=error.hint))
         else:
-            found += examine_ports(home, networks)
+            found += [*examine_ports(home, networks), *list_bootstrap(networks)]
     return {"checks": found}
 
 
