@@ -251,7 +251,23 @@ def an_invite(expires_at):
 def test_join_by_an_invite_sends_it(cli, node):
     invite = an_invite(1 << 40)
     assert cli("network", "join", "-", stdin=invite).code == 0
-    assert node.calls == [("network_join_invite", {"invite": invite})]
+    assert node.calls == [("network_list", {}), ("network_join_invite", {"invite": invite})]
+
+
+def test_join_by_an_invite_can_say_what_to_call_the_network_here(cli, node):
+    invite = an_invite(1 << 40)
+    assert cli("network", "join", "--json", "-", "--name", "clinic 2", stdin=invite).code == 0
+    assert node.calls == [("network_join_invite", {"invite": invite, "name": "clinic 2"})]
+
+
+def test_joining_again_says_that_this_node_is_in_it_already(cli, node):
+    joined = {"network_id": "n1", "name": "clinic", "members_seen": 1, "seconds": 2}
+    node.answers["network_join_invite"] = joined
+    node.answers["network_list"] = {"networks": [{"network_id": "n1", "name": "clinic"}]}
+    outcome = cli("network", "join", an_invite(1 << 40))
+    assert outcome.code == 0
+    assert outcome.out.startswith("This node is in clinic already; 1 peer of it connected.\n")
+    assert cli("--json", "network", "join", an_invite(1 << 40)).document == joined
 
 
 def test_an_expired_invite_is_exit_5_and_asks_nobody(cli, node):
@@ -311,7 +327,7 @@ def test_join_by_a_standard_key_sends_its_text(cli, node, tmp_path):
         "/ip4/1.2.3.4/tcp/1",
     )
     assert cli(*words).code == 0
-    ((name, fields),) = node.calls
+    _, (name, fields) = node.calls
     assert name == "network_join_psk"
     assert fields == {
         "name": "n",

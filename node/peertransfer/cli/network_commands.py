@@ -133,7 +133,7 @@ def network_invite(
 
 @network.command("join")
 @click.argument("invite", required=False, metavar="[INVITE|-]")
-@click.option("--name", help="With --psk: what to call the network here.")
+@click.option("--name", help="What to call the network here.")
 @click.option(
     "--psk", "psk_file", type=ANY_PATH, metavar="FILE", help="A standard swarm.key file; - is standard input."
 )
@@ -153,19 +153,23 @@ def network_join(
     _check_join(invite, name, psk_file, bootstrap)
     from peertransfer.control import inputs
 
-    fields: dict[str, object] = {"name": name, "bootstrap": list(bootstrap)}
+    fields: dict[str, object] = {"name": name}
     if invite is not None:
         word = asking.read_secret(invite, "invite")
-        fields = {"invite": inputs.check_invite(word, int(time.time()))}
+        fields["invite"] = inputs.check_invite(word, int(time.time()))
     else:
         fields["psk_text"] = inputs.check_psk(asking.read_file(str(psk_file), asking.MAX_SECRET))
+        fields["bootstrap"] = list(bootstrap)
+    before: Mapping[str, object] = {}
     with (
         asking.node_for(settings, accept_privacy=accept_privacy) as session,
         watching("joining") as watch,
     ):
+        if not settings.as_json:
+            before = session.client.call("network_list")
         command = "network_join_invite" if invite is not None else "network_join_psk"
         answer = session.client.stream(command, watch, **fields)
-    _show_joined(settings, answer)
+    _show_joined(settings, answer, {text(one, "network_id") for one in records(before, "networks")})
 
 
 @network.command("leave")
@@ -202,21 +206,22 @@ def _show_addresses(name: str, addrs: list[str], otherwise: str) -> None:
 def _check_join(
     invite: str | None, name: str | None, psk_file: str | None, bootstrap: tuple[str, ...]
 ) -> None:
-    if invite is not None and (name or psk_file or bootstrap):
-        raise UsageError(
-            "An invite says all of --name, --psk and --bootstrap", "Give either the one or the others."
-        )
+    if invite is not None and (psk_file or bootstrap):
+        raise UsageError("An invite says both --psk and --bootstrap", "Give either the one or the others.")
     if invite is None and not (name and psk_file):
         raise UsageError("Nothing says which network to join", "Give an invite, or --name and --psk.")
 
 
-def _show_joined(settings: Settings, answer: Mapping[str, object]) -> None:
+def _show_joined(settings: Settings, answer: Mapping[str, object], before: set[str]) -> None:
     if settings.as_json:
         show_document(answer)
         return
     seen = number(answer, "members_seen")
     took = span_text(number(answer, "seconds"))
     known = f"{count_text(seen, 'peer')} of it connected" if seen else "no peer of it connected yet"
-    say(f"Joined {text(answer, 'name')} in {took}; {known}.")
+    if text(answer, "network_id") in before:
+        say(f"This node is in {text(answer, 'name')} already; {known}.")
+    else:
+        say(f"Joined {text(answer, 'name')} in {took}; {known}.")
     say(f"network {text(answer, 'network_id')}")
     say(f"peer    {text(answer, 'peer_id')}")

@@ -108,7 +108,7 @@ _ALL = (
     Command("network_list"),
     Command("network_show", {"network": _TEXT}),
     Command("network_invite", {"network": _TEXT}, {"expires_seconds": _NUMBER}),
-    Command("network_join_invite", {"invite": _TEXT}, is_long=True),
+    Command("network_join_invite", {"invite": _TEXT}, {"name": _TEXT}, is_long=True),
     Command("network_join_psk", {"name": _TEXT, "psk_text": _TEXT}, {"bootstrap": _TEXTS}),
     Command("network_leave", {"network": _TEXT}),
     Command("network_export_psk", {"network": _TEXT}),

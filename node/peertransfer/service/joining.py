@@ -28,6 +28,8 @@ async def join(
 ) -> dict[str, object]:
     """Start the network's host, reach a bootstrap peer, and keep the network.
 
+    A network that was made here stays as it is: its key is not to be lost by joining it.
+
     Raises:
         NetworkKeyError: a bootstrap peer holds another network key.
         DialError: no bootstrap peer answers.
@@ -35,15 +37,16 @@ async def join(
     started = trio.current_time()
     known = await networks.find(network.network_id)
     running = await hosts.start(network)
-    try:
-        if network.bootstrap:
-            await _reach_one(running.runtime.host, network, progress)
-    except PeertransferError:
-        if known is None:
-            await hosts.stop(network.network_id)
-        raise
-    await networks.save(network)
-    await networks.set_listen_port(network.network_id, running.runtime.host.listen_port)
+    if known is None or known.authority_seed is None:
+        try:
+            if network.bootstrap:
+                await _reach_one(running.runtime.host, network, progress)
+        except PeertransferError:
+            if known is None:
+                await hosts.stop(network.network_id)
+            raise
+        await networks.save(network)
+        await networks.set_listen_port(network.network_id, running.runtime.host.listen_port)
     if running.dht is not None and network.bootstrap:
         with trio.move_on_after(SETTLE_SECONDS):
             await running.dht.first_admitted.wait()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from peertransfer.content.names import display
 from peertransfer.errors import NotFoundError, UsageError
 from peertransfer.membership.epoch import EPOCH_KEY_SIZE, OPEN_EPOCH_KEY, epoch_key_of_psk
 from peertransfer.membership.identity import SEED_SIZE, public_key_of_seed
@@ -56,17 +57,28 @@ def open_network(bootstrap: Sequence[str], now: int) -> StoredNetwork:
     return StoredNetwork(OPEN, OPEN, "open", now, epoch_key=OPEN_EPOCH_KEY, bootstrap=tuple(bootstrap))
 
 
-def network_of_invite(text: str, now: int) -> StoredNetwork:
+def network_of_invite(
+    text: str, now: int, *, name: str = "", known: Iterable[StoredNetwork] = ()
+) -> StoredNetwork:
     """Read an invite into the network that it admits to.
 
+    Args:
+        text: the invite.
+        now: Unix seconds.
+        name: what to call the network here; empty: as it is called already, or as the invite says.
+        known: the networks of this node.
+
     Raises:
-        UsageError: it is not an invite.
+        UsageError: it is not an invite, or the name is none.
         InviteError: expired, or wrongly signed.
     """
     invite = read_invite(text, now)
+    if name:
+        _check_name(name)
+    own = next((one.name for one in known if one.network_id == invite.network_id), invite.name)
     return StoredNetwork(
         network_id=invite.network_id,
-        name=invite.name,
+        name=name or own,
         kind="member",
         created_at=now,
         psk=invite.psk or None,
@@ -158,13 +170,38 @@ def pick_network(known: Iterable[StoredNetwork], ref: str) -> StoredNetwork:
     """Return the one private network that ``ref`` names, by ID or name.
 
     Raises:
-        NotFoundError: none, or several.
+        NotFoundError: none.
+        UsageError: several, which are listed.
     """
     found = [one for one in known if ref in {one.network_id, one.name} and one.kind != "open"]
-    if len(found) != 1:
-        why = "is the name of several networks" if found else "is none of this node's networks"
-        raise NotFoundError(f"{ref!r} {why}", "See: peertransfer network list")
+    if not found:
+        raise NotFoundError(f"{ref!r} is none of this node's networks", "See: peertransfer network list")
+    if len(found) > 1:
+        listed = ", ".join(one.network_id for one in found)
+        raise UsageError(f"{ref!r} is the name of several networks: {listed}", "Name one by its ID.")
     return found[0]
+
+
+def check_free_name(known: Iterable[StoredNetwork], network: StoredNetwork, hint: str) -> None:
+    """Refuse a name by which another network of this node is known, so that a name stays enough.
+
+    Args:
+        known: the networks of this node.
+        network: the one that is to come, or is there already.
+        hint: how to choose another name.
+
+    Raises:
+        UsageError: the name is taken.
+    """
+    if network.name == OPEN:
+        raise UsageError(f"{OPEN!r} is the name of the built-in network", hint)
+    for one in known:
+        if one.name == network.name and one.network_id != network.network_id:
+            raise UsageError(
+                f"This node is in a network {display(one.name)!r} already, which is another one"
+                f" ({one.network_id})",
+                hint,
+            )
 
 
 def _check_name(name: str) -> None:

@@ -27,6 +27,7 @@ from peertransfer.service.joining import join
 from peertransfer.service.ledger_report import checked, condition, told
 from peertransfer.service.listing import Listing
 from peertransfer.service.networks import (
+    check_free_name,
     describe_network,
     invite_to,
     network_of_invite,
@@ -283,6 +284,7 @@ class Node:
                 "Leave out --no-psk.",
             )
         network = new_network(name, contact or "", wall_clock())
+        check_free_name(await self._networks.list(), network, "Choose another name.")
         return await self._enter(network)
 
     async def network_list(self) -> Answer:
@@ -301,13 +303,19 @@ class Node:
         running = await self._hosts.host_for(found.network_id)
         return invite_to(found, running.runtime.host.listen_addrs, expires_seconds, wall_clock())
 
-    async def network_join_invite(self, invite: str, progress: Callable[[Answer], None]) -> Answer:
+    async def network_join_invite(
+        self, invite: str, progress: Callable[[Answer], None], name: str | None = None
+    ) -> Answer:
         """Join by an invite: verified, tried, and only then kept."""
-        return await join(self._hosts, self._networks, network_of_invite(invite, wall_clock()), progress)
+        known = await self._networks.list()
+        network = network_of_invite(invite, wall_clock(), name=name or "", known=known)
+        check_free_name(known, network, "Say what to call this one here, with --name.")
+        return await join(self._hosts, self._networks, network, progress)
 
     async def network_join_psk(self, name: str, psk_text: str, bootstrap: Sequence[str] = ()) -> Answer:
         """Join a plain libp2p private network."""
         network = network_of_psk(name, psk_text, bootstrap, wall_clock())
+        check_free_name(await self._networks.list(), network, "Choose another --name.")
         return await join(self._hosts, self._networks, network, lambda _: None)
 
     async def network_leave(self, network: str) -> Answer:

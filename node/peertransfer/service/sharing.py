@@ -20,6 +20,7 @@ from peertransfer.errors import NotFoundError, UsageError
 from peertransfer.membership.network import OPEN
 from peertransfer.policy.facts import ItemFacts
 from peertransfer.service.facts import wall_clock
+from peertransfer.service.networks import pick_network
 from peertransfer.service.own_shares import described_link, described_links, described_own_shares
 from peertransfer.service.reach import what_a_finder_learns, who_could_reach
 from peertransfer.store.deliveries import Deliveries
@@ -222,11 +223,7 @@ class Sharing:
             return await self._hosts.open_host()
         private = [one for one in await self._networks.list() if one.kind != "open"]
         if network is not None:
-            private = [one for one in private if network in {one.network_id, one.name}]
-            if not private:
-                raise NotFoundError(
-                    f"{network!r} is none of this node's networks", "See: peertransfer network list"
-                )
+            private = [pick_network(private, network)]
         if len(private) > 1:
             raise UsageError(
                 f"This node is in several networks: {_names(private)}", "Choose one with --network."
