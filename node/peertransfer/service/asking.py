@@ -316,7 +316,7 @@ async def _feed(stream: PeerStream, machine: Getter) -> None:
             if machine.outstanding_count or machine.request_limit == 0:
                 raise PeerTimeoutError(
                     f"The provider has been silent for {SILENCE_SECONDS:.0f} seconds",
-                    "What arrived is kept: run the same command again, or with --wait.",
+                    "Run the same command again, or with --wait.",
                     peer=stream.peer_id,
                 ) from None
     for piece in pieces:

@@ -35,6 +35,7 @@ from peertransfer.service.facts import wall_clock
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.loading import load_share
 from peertransfer.transport.multiaddrs import TcpAddr
+from peertransfer.wire.codes import RefusalCode, error_of_code
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -176,7 +177,8 @@ class GetOperation:
             before = len(self.served)
             try:
                 await self._try(peer_id, addrs)
-            except (ReachError, RemoteError) as error:
+            except (ReachError, RemoteError) as caught:
+                error = self._told_as(caught, peer_id)
                 self._failures[peer_id] = error
                 self.states[peer_id] = error.message
                 if isinstance(error, IntegrityError):
@@ -192,6 +194,13 @@ class GetOperation:
             pause = FIRST_PAUSE_SECONDS if len(self.served) > before else min(2 * pause, LAST_PAUSE_SECONDS)
             await trio.sleep(pause)
         self._give_up(peer_id)
+
+    def _told_as(self, error: PeertransferError, peer_id: str) -> PeertransferError:
+        """Tell a want that is refused after it was granted as the end of the grant: that is what it is."""
+        is_new = peer_id not in self.served or peer_id in self._sending
+        if is_new or type(error) is not RefusedError:
+            return error
+        return error_of_code(RefusalCode.ENDED, peer=peer_id)
 
     def _give_up(self, peer_id: str) -> None:
         if peer_id not in self._hopeless:
@@ -273,7 +282,7 @@ class GetOperation:
         if self.states:
             return PeerTimeoutError(
                 f"The provider has been silent for {PATIENCE_SECONDS:.0f} seconds",
-                "What arrived is kept: run the same command again, or with --wait.",
+                "Run the same command again, or with --wait.",
             )
         return self._why_nobody_was_found()
 

@@ -60,6 +60,11 @@ class Run:
         return "cancelled" if self.is_given_up else "failed" if self.has_changed else "paused"
 
     @property
+    def has_something(self) -> bool:
+        """Whether octets of it are here, so that another run has less to fetch."""
+        return self.landing is not None and self.landing.octets_received + self.landing.octets_reused > 0
+
+    @property
     def size(self) -> int:
         """Octets of what was chosen, as far as the provider tells."""
         return sum(entry.size or 0 for entry in self.chosen)

@@ -22,6 +22,7 @@ from peertransfer.errors import (
     ClashError,
     NotFoundError,
     PeertransferError,
+    ReachError,
     UsageError,
 )
 from peertransfer.service.facts import wall_clock
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from peertransfer.service.loading import RemoteShare
     from peertransfer.store.database import Database
     from peertransfer.store.transfers import ClashMode
+
+KEPT_HINT = "What arrived is kept: the same command goes on from there."
 
 
 class Getting:
@@ -147,6 +150,10 @@ class Getting:
                 is_done = True
         except ChangedError:
             run.has_changed = True
+            raise
+        except ReachError as error:
+            if run.has_something:
+                error.hint = f"{error.hint} {KEPT_HINT}"
             raise
         finally:
             with trio.CancelScope(shield=True):
