@@ -116,6 +116,18 @@ def test_get_asks_for_what_was_said(cli, node, tmp_path, monkeypatch):
     assert outcome.out.startswith("1 file, 5 B, verified: /d\n")
 
 
+def test_get_names_what_did_not_come_and_what_was_renamed(cli, node):
+    node.answers["get"] = {
+        "not_given": [{"path": "a", "reason": "hidden"}],
+        "not_given_count": 1,
+        "renamed": [{"path": f"{number}", "placed_at": f"{number} (1)"} for number in range(11)],
+        "renamed_count": 12,
+    }
+    lines = cli("get", LINK).err.splitlines()
+    assert lines[:2] == ["not given: a (hidden)", "renamed: 0 is at 0 (1)"]
+    assert lines[-1] == "renamed: 2 more"
+
+
 def test_get_takes_the_link_from_standard_input(cli, node):
     cli("get", "-", stdin=f"  {LINK}\n")
     assert node.calls[0][1]["link"] == LINK

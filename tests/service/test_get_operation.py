@@ -11,7 +11,7 @@ from peertransfer.content.cid import HashFunction
 from peertransfer.content.commitment import open_entry
 from peertransfer.content.link import Link
 from peertransfer.content.shape import CHUNK_SIZE
-from peertransfer.errors import ClashError, IntegrityError
+from peertransfer.errors import ClashError, IntegrityError, SpaceError
 from peertransfer.exchange import events as e
 from peertransfer.exchange.getter import Getter
 from peertransfer.exchange.provider import Provider
@@ -287,3 +287,28 @@ async def test_a_provider_is_left_by_an_end_of_the_stream_and_knows_that_all_arr
         delivered = await provider.node._sharing._deliveries.list(answer["manifest_cid"])
         assert [one.peer_id for one in delivered] == [getter.host.peer_id]
     assert "stream_dropped" not in [record.message for record in caplog.records]
+
+
+async def test_a_get_that_has_no_room_leaves_no_folder_that_it_made(tmp_path):
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        link = (await giver.share({**FILES, "in/file": b"x"}))["link"]
+        getter.node._getting._floor = 1 << 60
+        (tmp_path / "there").mkdir()
+        for dest in ("dest", "there"):
+            with pytest.raises(SpaceError):
+                await getter.get(link, tmp_path / dest, giver)
+        assert not (tmp_path / "dest").exists()
+        assert list((tmp_path / "there").iterdir()) == []
+
+
+async def test_what_was_renamed_is_told_by_both_its_names(tmp_path):
+    async with node_kit.running(tmp_path / "giver") as giver, node_kit.running(tmp_path / "getter") as getter:
+        link = (await giver.share({"in/one.txt": b"theirs", "two": b"2"}))["link"]
+        folder = tmp_path / "dest" / "shared" / "in"
+        folder.mkdir(parents=True)
+        (folder / "one.txt").write_bytes(b"mine")
+        for _ in range(2):
+            got = await getter.get(link, tmp_path / "dest", giver, rename=True)
+            renamed = [{"path": "in/one.txt", "placed_at": "in/one (1).txt"}]
+            assert (got["renamed"], got["renamed_count"]) == (renamed, 1)
+        assert (folder / "one (1).txt").read_bytes() == b"theirs"

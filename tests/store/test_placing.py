@@ -283,6 +283,21 @@ def test_what_cannot_be_written_comes_with_a_mend(number, words):
     assert words in caught.value.hint
 
 
+@pytest.mark.parametrize("title", ["", "title"])
+def test_only_a_folder_that_was_made_here_and_is_empty_is_removed(tmp_path, title):
+    made = tmp_path / title if title else tmp_path / "made"
+    for content, is_left in ((None, False), ("file", True)):
+        with DestinationRoot(made.parent if title else made, title) as root:
+            if content:
+                (root.path / content).touch()
+            root.remove_if_made()
+        assert made.exists() == is_left
+    (made / "file").unlink()
+    with DestinationRoot(made.parent if title else made, title) as root:
+        root.remove_if_made()
+    assert made.exists()
+
+
 def test_room_is_checked_before_anything_is_fetched(tmp_path):
     check_room(tmp_path, 1, 0)
     with pytest.raises(SpaceError, match="has room for"):

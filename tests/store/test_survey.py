@@ -76,17 +76,19 @@ async def test_two_entries_are_never_renamed_to_one_name(root):
 
 
 @pytest.mark.parametrize("mode", ["refuse", "overwrite"])
-async def test_a_folder_where_a_file_goes_is_a_clash(root, mode):
+async def test_a_folder_in_the_way_of_a_file_is_not_to_be_overwritten(root, mode):
     (root.path / "f").mkdir()
-    with pytest.raises(ClashError):
+    with pytest.raises(ClashError, match="is a folder, not a file") as caught:
         await survey(root, [place(SMALL, "f")], mode)
+    assert caught.value.hint == "Remove it, or choose --rename: --overwrite replaces files only."
 
 
 @pytest.mark.parametrize("mode", ["refuse", "overwrite", "rename"])
-async def test_a_file_where_a_folder_goes_is_a_clash(root, mode):
+async def test_a_file_in_the_way_of_a_folder_is_to_be_moved_away(root, mode):
     (root.path / "d").write_bytes(b"mine")
-    with pytest.raises(ClashError):
+    with pytest.raises(ClashError, match="is no folder") as caught:
         await survey(root, [place(None, "d")], mode)
+    assert caught.value.hint == "Move it away, or choose another place."
 
 
 async def test_a_folder_that_is_there_is_there(root):

@@ -20,12 +20,12 @@ from peertransfer.cli.tables import show_table, show_tree
 from peertransfer.errors import CancelledTransferError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 FOLLOW_SECONDS = 1.0
 """Between two looks of ``transfers --follow``."""
-MAX_NOT_GIVEN = 10
-"""Files that did not come and are named, one a line."""
+MAX_NAMED = 10
+"""Files that did not come, or came under another name, and are named, one a line."""
 
 
 @click.command(cls=Command)
@@ -186,11 +186,8 @@ def _show_got(settings: Settings, answer: Mapping[str, object]) -> None:
     if settings.as_json:
         show_document(answer)
         return
-    missing = records(answer, "not_given")
-    for one in missing[:MAX_NOT_GIVEN]:
-        note(f"not given: {text(one, 'path')} ({text(one, 'reason')})")
-    if len(missing) > MAX_NOT_GIVEN:
-        note(f"not given: {number(answer, 'not_given_count') - MAX_NOT_GIVEN} more")
+    _note_some(answer, "not_given", lambda one: f"{text(one, 'path')} ({text(one, 'reason')})")
+    _note_some(answer, "renamed", lambda one: f"{text(one, 'path')} is at {text(one, 'placed_at')}")
     what = f"{count_text(number(answer, 'files'), 'file')}, {size_text(number(answer, 'size'))}"
     say(f"{what}, verified: {text(answer, 'dest')}")
     seconds = number(answer, "seconds")
@@ -202,6 +199,15 @@ def _show_got(settings: Settings, answer: Mapping[str, object]) -> None:
     if peers and received:
         facts.append(f"from {joined(peers)}")
     say("; ".join(facts))
+
+
+def _note_some(answer: Mapping[str, object], key: str, said: Callable[[Mapping[str, object]], str]) -> None:
+    """Name the first files of a list, one a line, and how many more there are."""
+    found, what = records(answer, key), key.replace("_", " ")
+    for one in found[:MAX_NAMED]:
+        note(f"{what}: {said(one)}")
+    if len(found) > MAX_NAMED:
+        note(f"{what}: {number(answer, f'{key}_count') - MAX_NAMED} more")
 
 
 def _show_listed(share: Mapping[str, object]) -> None:

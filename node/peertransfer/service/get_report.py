@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from peertransfer.service.not_given import facts_of
+from peertransfer.service.not_given import MAX_LISTED, facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +67,8 @@ def result_of(run: Run, operation: GetOperation, seconds: float) -> dict[str, ob
             for peer, state in operation.states.items()
             if peer in operation.served
         ],
+        "renamed": [{"path": path, "placed_at": place} for path, place in run.renamed[:MAX_LISTED]],
+        "renamed_count": len(run.renamed),
         **facts_of(run.hidden),
     }
 

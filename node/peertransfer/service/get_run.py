@@ -48,6 +48,8 @@ class Run:
     landing: Landing | None = None
     places: tuple[str, ...] = ()
     """Of a share of one file: the name that it gets; empty for a folder."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Paths of the share, and where each was put because something else is in its place."""
     reused_files: int = 0
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     is_given_up: bool = False

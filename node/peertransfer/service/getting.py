@@ -38,7 +38,7 @@ from peertransfer.service.get_report import (
 )
 from peertransfer.service.get_run import Claim, Run
 from peertransfer.service.groups import open_nursery
-from peertransfer.service.landing import Landing, adjust
+from peertransfer.service.landing import Landing, adjust, renamed
 from peertransfer.service.not_given import NotGiven, refusal_of
 from peertransfer.service.plan import select as select_entries
 from peertransfer.store.deliveries import Bans
@@ -180,9 +180,10 @@ class Getting:
         surveyed = await survey(run.root, placements, run.mode)
         if run.places:
             run.places = tuple(surveyed[0].path)
-        await trio.to_thread.run_sync(adjust, run.root, surveyed)
         missing = {one.placement.entry: one for one in surveyed if one.placement.root and not one.is_there}
         check_room(root_path, sum(one.placement.size or 0 for one in missing.values()), self._floor)
+        run.renamed = renamed(surveyed)
+        await trio.to_thread.run_sync(adjust, run.root, surveyed)
         run.folder = await trio.to_thread.run_sync(
             PartialFolder, run.root, run.transfer.transfer_id, self._transfers
         )
@@ -273,6 +274,8 @@ class Getting:
                 await run.folder.aclose(discard=is_done or run.is_given_up or run.has_changed)
         finally:
             if run.root is not None:
+                if not is_done:
+                    await trio.to_thread.run_sync(run.root.remove_if_made)
                 run.root.close()
             if run.claim is not None:
                 self._claims.remove(run.claim)

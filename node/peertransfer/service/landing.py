@@ -32,6 +32,15 @@ def adjust(root: DestinationRoot, surveyed: Sequence[Surveyed]) -> None:
             root.set_executable(one.path, executable=bool(one.placement.executable))
 
 
+def renamed(surveyed: Sequence[Surveyed]) -> tuple[tuple[str, str], ...]:
+    """Return what goes beside something that is there: its path in the share, and where it is put."""
+    return tuple(
+        ("/".join(one.placement.path), "/".join(one.path))
+        for one in surveyed
+        if one.path != one.placement.path
+    )
+
+
 class Landing:
     """Counts and places what arrives."""
 

@@ -32,6 +32,8 @@ PARTIAL_FOLDER = ".peertransfer-partial"
 """Where unfinished files are, below the root; no received name may be like it."""
 MAX_OTHER_NAMES = 1000
 CLASH_HINT = "Move it away, or choose --overwrite (which fetches only what differs) or --rename."
+FOLDER_HINT = "Remove it, or choose --rename: --overwrite replaces files only."
+NO_FOLDER_HINT = "Move it away, or choose another place."
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 PROBE = f"{PARTIAL_FOLDER}-\u00e9"
@@ -62,18 +64,31 @@ class DestinationRoot:
         self.path = chosen / title
         self._use_openat2 = use_openat2
         self._use_renameat2 = use_renameat2
+        self._is_made = False
         with disk_errors(str(self.path)):
-            self.fd = self._open_titled(chosen, title) if title else _open_or_make(chosen)
+            self.fd = self._open_titled(chosen, title) if title else self._open_or_make(chosen)
 
     def _open_titled(self, chosen: Path, title: str) -> int:
         above = os.open(chosen, _FOLDER_FLAGS)
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(title, dir_fd=above)
+                self._is_made = True
                 os.fsync(above)
             return open_beneath(above, [title], _FOLDER_FLAGS, use_openat2=self._use_openat2)
         finally:
             os.close(above)
+
+    def _open_or_make(self, folder: Path) -> int:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            self._is_made = True
+            above = os.open(folder.parent, _FOLDER_FLAGS)
+            try:
+                os.fsync(above)
+            finally:
+                os.close(above)
+        return os.open(folder, _FOLDER_FLAGS)
 
     def close(self) -> None:
         """Let the folder go; again: nothing."""
@@ -187,10 +202,28 @@ class DestinationRoot:
             finally:
                 os.unlink(PROBE, dir_fd=self.fd)
 
-    def clash(self, segments: Sequence[str]) -> ClashError:
-        """Return the error for what is in the way of a received file."""
+    def clash(self, segments: Sequence[str], *, of_folder: bool = False) -> ClashError:
+        """Return the error for what is in the way.
+
+        Args:
+            segments: where it is.
+            of_folder: a folder was to go there; else a file.
+        """
         where = self._text(segments)
+        if of_folder:
+            return ClashError(f"{where} is there already and is no folder", NO_FOLDER_HINT, path=where)
+        found = self.lstat(segments)
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            return ClashError(
+                f"{where} is there already and is a folder, not a file", FOLDER_HINT, path=where
+            )
         return ClashError(f"{where} is there already and differs", CLASH_HINT, path=where)
+
+    def remove_if_made(self) -> None:
+        """Remove the folder where this made it and nothing is in it."""
+        if self._is_made:
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
 
     def other_names(self, segments: Sequence[str]) -> Iterator[tuple[str, ...]]:
         """Yield ``name (1).ext``, ``name (2).ext``, … beside a name that is taken."""
@@ -218,7 +251,7 @@ class DestinationRoot:
                     raise
                 fd = self._make(segments)
             except NotADirectoryError as exc:
-                raise self.clash(segments) from exc
+                raise self.clash(segments, of_folder=True) from exc
         try:
             yield fd
         finally:
@@ -234,7 +267,7 @@ class DestinationRoot:
                     os.fsync(above)
                 fd = os.open(segment, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=above)
             except NotADirectoryError as exc:
-                raise self.clash(segments) from exc
+                raise self.clash(segments, of_folder=True) from exc
             finally:
                 os.close(above)
         return fd
@@ -320,14 +353,3 @@ def _is_there(dir_fd: int, name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _open_or_make(folder: Path) -> int:
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir()
-        above = os.open(folder.parent, _FOLDER_FLAGS)
-        try:
-            os.fsync(above)
-        finally:
-            os.close(above)
-    return os.open(folder, _FOLDER_FLAGS)

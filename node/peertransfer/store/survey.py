@@ -17,7 +17,7 @@ from peertransfer.content.names import fold
 from peertransfer.errors import ClashError
 from peertransfer.store.disk import disk_errors
 from peertransfer.store.hashing import hash_root
-from peertransfer.store.placing import CLASH_HINT, find_twins
+from peertransfer.store.placing import find_twins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,9 +92,9 @@ def _survey_all(
         else:
             found.append(surveyed)
     if clashes:
-        first = root.clash(clashes[0].path)
+        first = root.clash(clashes[0].path, of_folder=clashes[0].root is None)
         others = f", like {len(clashes) - 1} more" if len(clashes) > 1 else ""
-        raise ClashError(first.message + others, CLASH_HINT, path=first.path)
+        raise ClashError(first.message + others, first.hint, path=first.path)
     return tuple(found)
 
 
