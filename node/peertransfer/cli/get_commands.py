@@ -108,7 +108,10 @@ def ls(settings: Settings, target: str | None, accept_privacy: bool) -> None:
 @click.option("--follow", is_flag=True, help="Go on showing until Ctrl-C.")
 @click.pass_obj
 def transfers(settings: Settings, follow: bool) -> None:
-    """Show what is being fetched, and what is paused."""
+    """Show what is being fetched, what is paused, and the last 20 that ended.
+
+    What runs is first, then the newest. A share that was fetched to the same place again is listed once.
+    """
     shown: Mapping[str, object] | None = None
     with contextlib.suppress(KeyboardInterrupt), asking.ending_by_signal():
         while True:

@@ -10,7 +10,8 @@ import trio
 from peertransfer.service.not_given import MAX_LISTED, facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from peertransfer.service.get_operation import GetOperation
     from peertransfer.service.get_run import Run
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from peertransfer.store.transfers import StoredTransfer
 
 PROGRESS_SECONDS = 0.2
+MAX_FINISHED = 20
+"""Transfers that are over and still listed."""
+FINISHED = frozenset({"done", "cancelled"})
+"""States in which nothing is left to go on with."""
 
 
 async def keep_reporting(
@@ -97,6 +102,28 @@ def described_share(share: RemoteShare) -> dict[str, object]:
             for entry in share.entries
         ],
     }
+
+
+def listed_transfers(known: Sequence[StoredTransfer]) -> list[StoredTransfer]:
+    """Return those that are listed: what runs first, then the newest.
+
+    Of those that are over, ``MAX_FINISHED`` are listed, the same share to the same place once.
+
+    Args:
+        known: all transfers, oldest first.
+    """
+    newest = list(reversed(known))
+    newest.sort(key=lambda one: one.state != "running")
+    found: list[StoredTransfer] = []
+    places: set[tuple[str, Path, str]] = set()
+    for one in newest:
+        if one.state in FINISHED:
+            place = (one.manifest_cid, one.dest, one.name)
+            if place in places or len(places) == MAX_FINISHED:
+                continue
+            places.add(place)
+        found.append(one)
+    return found
 
 
 def described_transfer(one: StoredTransfer, run: Run | None = None) -> dict[str, object]:

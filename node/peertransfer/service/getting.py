@@ -30,9 +30,11 @@ from peertransfer.service.fetch_queue import Target
 from peertransfer.service.fetching import Fetching
 from peertransfer.service.get_operation import GetOperation
 from peertransfer.service.get_report import (
+    FINISHED,
     described_share,
     described_transfer,
     keep_reporting,
+    listed_transfers,
     report,
     result_of,
 )
@@ -319,10 +321,10 @@ class Getting:
     # --- transfers ---------------------------------------------------------------------------------
 
     async def transfers(self) -> list[dict[str, object]]:
-        """List all transfers, oldest first."""
+        """List transfers: what runs first, then the newest."""
         return [
             described_transfer(one, self._running.get(one.transfer_id))
-            for one in await self._transfers.list()
+            for one in listed_transfers(await self._transfers.list())
         ]
 
     async def pause(self, transfer_id: str) -> dict[str, object]:
@@ -343,7 +345,7 @@ class Getting:
     ) -> dict[str, object]:
         """Go on with a paused transfer."""
         one = await self._transfers.find(transfer_id)
-        if one.state in {"done", "cancelled"} or transfer_id in self._running:
+        if one.state in FINISHED or transfer_id in self._running:
             raise UsageError(f"The transfer {transfer_id!r} is {one.state}", "Only a paused one can go on.")
         link = Link(Cid.parse(one.manifest_cid), one.network_id, one.secret, ())
         run = Run(link, one.dest / one.name, one.selected, one.clash_mode, is_titled=_is_titled(one))

@@ -21,7 +21,7 @@ from peertransfer.service.doctor import (
     list_bootstrap,
 )
 from peertransfer.service.facts import wall_clock
-from peertransfer.service.get_report import described_transfer
+from peertransfer.service.get_report import described_transfer, listed_transfers
 from peertransfer.service.ledger_report import checked, told
 from peertransfer.service.networks import describe_network, pick_network, swarm_key_text
 from peertransfer.service.own_shares import described_links, described_own_shares
@@ -186,4 +186,6 @@ def transfers(home_path: Path) -> Answer:
 
 
 async def _transfers(database: Database) -> Answer:
-    return {"transfers": [described_transfer(one) for one in await Transfers(database).list()]}
+    return {
+        "transfers": [described_transfer(one) for one in listed_transfers(await Transfers(database).list())]
+    }
