@@ -16,6 +16,7 @@ from peertransfer.service.home_setup import init_home
 from peertransfer.service.node import Node
 from peertransfer.store.database import Database
 from peertransfer.store.home import open_home
+from peertransfer.store.networks import Networks
 from peertransfer.transport.limits import Limits
 
 
@@ -100,6 +101,8 @@ async def running(path, *, twin_of=None, ip="127.0.0.1", **limits):
     home = open_home(path)
     async with Database(home.database_path) as own, open_nursery() as nursery:
         database = twin_of.database if twin_of else own
+        if twin_of:
+            await Networks(database).set_peer_id(OPEN, "")  # else the other one's key would be missed
         config = replace(load_config(home.config_path), limits=Limits(**limits))
         node = Node(home, config, database, [f"/ip4/{ip}/tcp/0"])
         await nursery.start(node.run)

@@ -239,7 +239,7 @@ def test_the_doctor_tries_the_ports_while_no_node_runs(carol):
     carol.ask("network", "create", "hers")
     port = int(carol.ask("status")["hosts"][0]["listen_addrs"][0].split("/")[4])
     carol.stop()
-    assert findings(carol, 0) == ({}, [*EXAMINED, "port (hers)"])
+    assert findings(carol, 0) == ({}, [*EXAMINED, "identity (hers)", "port (hers)"])
     with socket.create_server(("127.0.0.1", port)):
         bad, _ = findings(carol)
     assert list(bad) == ["port (hers)"]

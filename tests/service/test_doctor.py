@@ -85,5 +85,14 @@ async def test_a_bootstrap_peer_with_two_addresses_is_one(tmp_path):
     assert (found["ok"], found["detail"]) == (False, "0 of 2 bootstrap peers connected")
 
 
+async def test_a_key_that_went_while_its_host_runs_is_found(tmp_path):
+    async with node_kit.running(tmp_path / "node") as one:
+        assert "identity (open)" not in bad((await one.node.doctor())["checks"])
+        (one.path / "keys" / "open.key").unlink()
+        found = bad((await one.node.doctor())["checks"])["identity (open)"]
+    assert "is gone" in found["detail"]
+    assert "copy" in found["mend"]
+
+
 def _barred(path, *args):
     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))

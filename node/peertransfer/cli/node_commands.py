@@ -11,7 +11,18 @@ import click
 
 from peertransfer.cli import asking
 from peertransfer.cli.frame import Command, Settings, accept_privacy_option
-from peertransfer.cli.output import mapping, number, records, say, short, show_document, show_text, text, texts
+from peertransfer.cli.output import (
+    joined,
+    mapping,
+    number,
+    records,
+    say,
+    short,
+    show_document,
+    show_text,
+    text,
+    texts,
+)
 from peertransfer.cli.spans import count_text, moment_text, size_text, span_text
 from peertransfer.cli.tables import show_facts, show_table
 from peertransfer.control.faults import sentences
@@ -37,6 +48,9 @@ def init(settings: Settings, accept_privacy: bool) -> None:
         say(f"Made a home at {text(answer, 'home')}. Its policy.toml says who may see what.")
     elif answer.get("database_renewed"):
         say(f"There is a home at {text(answer, 'home')} already. Its database was gone: it has a new one.")
+    elif renewed := texts(answer, "identities_renewed"):
+        say(f"There is a home at {text(answer, 'home')} already. A key was gone: from its next start on")
+        say(f"the node has a new peer ID in {joined(renewed)}. Links and invites with the old one are void.")
     else:
         say(f"There is a home at {text(answer, 'home')} already. Nothing was changed.")
 

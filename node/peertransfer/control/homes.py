@@ -47,15 +47,17 @@ def make_home(home_path: Path, *, accept_privacy: bool) -> dict[str, object]:
     """Make the home, or change nothing where there is one.
 
     Returns:
-        ``home``, ``created`` and ``privacy_digest``.
+        ``home``, ``created``, ``database_renewed``, ``privacy_digest``, and ``identities_renewed``: names of
+        the networks whose lost key makes room for a new one.
 
     Raises:
         UsageError: the statement was not accepted.
         HomeError: the home can't be made or used.
     """
-    from peertransfer.service.home_setup import init_home
+    from peertransfer.service.home_setup import init_home, renew_identities
 
-    return dict(init_home(home_path, accept_privacy=accept_privacy))
+    answer = init_home(home_path, accept_privacy=accept_privacy)
+    return {**answer, "identities_renewed": renew_identities(open_home(home_path))}
 
 
 def privacy_statement() -> Statement:

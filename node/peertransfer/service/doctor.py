@@ -11,6 +11,8 @@ import errno
 import os
 import shutil
 import socket
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -19,6 +21,7 @@ from peertransfer.errors import ConfigError, PeertransferError
 from peertransfer.service.config import Config, load_config
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.home_setup import check_consent
+from peertransfer.service.identities import load_seed
 from peertransfer.service.policy_file import read_policy
 from peertransfer.store.database import examine_database
 from peertransfer.store.home import Home, open_home
@@ -58,6 +61,17 @@ def examine_home(path: Path) -> list[Check]:
         "clock", ok=now > EARLIEST_TIME, detail=f"Unix time {now}", mend="Set this machine's clock."
     )
     return [*found, _examine_disk(path), clock]
+
+
+def examine_identities(home: Home, networks: Iterable[StoredNetwork]) -> list[Check]:
+    """Look whether the keys by which this node is known are there and whole (blocking)."""
+    found = []
+    for network in networks:
+        path = home.key_path(network.network_id)
+        if network.peer_id or path.exists():
+            load = partial(load_seed, path, network.peer_id)
+            found.append(_tried(f"identity ({network.name})", load, f"{path} is whole"))
+    return found
 
 
 def examine_ports(home: Home, networks: Iterable[StoredNetwork]) -> list[Check]:
@@ -107,6 +121,8 @@ async def examine(home: Home, hosts: Hosts) -> list[Check]:
     found = await trio.to_thread.run_sync(examine_home, home.path)
     for running in hosts.running.values():
         host, name = running.runtime.host, running.network.name
+        known = replace(running.network, peer_id=host.peer_id)
+        found += await trio.to_thread.run_sync(examine_identities, home, [known])
         found.append(
             check(
                 f"listen ({name})",

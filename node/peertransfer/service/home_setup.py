@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import trio
+
 from peertransfer.errors import UsageError
 from peertransfer.policy.preset import CLOSED
 from peertransfer.rights.statement import Statement, load_statement
@@ -15,6 +17,7 @@ from peertransfer.service.config import DEFAULT_CONFIG
 from peertransfer.service.facts import wall_clock
 from peertransfer.store.database import Database
 from peertransfer.store.home import Home, create_home, open_home, write_private
+from peertransfer.store.networks import Networks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +70,28 @@ def init_home(home_path: Path, *, accept_privacy: bool) -> dict[str, object]:
         "database_renewed": False,
         "privacy_digest": statement.digest,
     }
+
+
+def renew_identities(home: Home) -> list[str]:
+    """Let each network whose key is gone take a new one when its host starts; return their names (blocking).
+
+    Raises:
+        CatalogError: the database can't be used.
+    """
+
+    async def renew() -> list[str]:
+        async with Database(home.database_path, is_expected=True) as database:
+            networks = Networks(database)
+            lost = [
+                one
+                for one in await networks.list()
+                if one.peer_id and not home.key_path(one.network_id).exists()
+            ]
+            for one in lost:
+                await networks.set_peer_id(one.network_id, "")
+            return [one.name for one in lost]
+
+    return trio.run(renew)
 
 
 def _make_database(home: Home) -> bool:

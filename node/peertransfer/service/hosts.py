@@ -6,14 +6,12 @@ It makes no network (``service.networks``) and answers no stream (``service.host
 from __future__ import annotations
 
 import logging
-import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import trio
 
 from peertransfer.errors import NotInNetworkError, PeertransferError
-from peertransfer.membership.identity import SEED_SIZE
 from peertransfer.membership.network import OPEN
 from peertransfer.net.host import NetworkHost
 from peertransfer.net.reconnect import Reconnector
@@ -22,8 +20,8 @@ from peertransfer.service.door import Door, PolicyInForce
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.host_runtime import HostRuntime
+from peertransfer.service.identities import seed_of
 from peertransfer.service.networks import open_network
-from peertransfer.store.home import write_private
 from peertransfer.transport.allowance import Allowance
 
 if TYPE_CHECKING:
@@ -103,6 +101,7 @@ class Hosts:
 
         Raises:
             ListenError: its port is taken.
+            HomeError: its key is lost or damaged.
         """
         assert self._nursery is not None
         async with self._starting:
@@ -155,8 +154,9 @@ class Hosts:
     async def _keep(
         self, network: StoredNetwork, *, task_status: TaskStatus[RunningHost] = trio.TASK_STATUS_IGNORED
     ) -> None:
+        stored = await self._networks.find(network.network_id)
         host = NetworkHost(
-            self._seed_of(network.network_id),
+            seed_of(self._home, stored or network),
             network_id=network.network_id,
             psk=network.psk,
             listen_addrs=self._listen_addrs(network),
@@ -166,6 +166,8 @@ class Hosts:
         )
         async with host:
             await self._keep_port(network, host)
+            if stored is not None and not stored.peer_id:
+                await self._networks.set_peer_id(network.network_id, host.peer_id)
             door = Door(self._policy, self._ledger, network.network_id)
             runtime = HostRuntime(host, network, door, self._shares)
             # The open network has no bootstrap peers of its own; with some it is like any other.
@@ -217,12 +219,6 @@ class Hosts:
                     await running.runtime.host.connect(peer.addrs, peer.peer_id)
                 except PeertransferError as error:
                     log.info("known_peer_gone", extra={"peer": peer.peer_id[-8:], "reason": error.code})
-
-    def _seed_of(self, network_id: str) -> bytes:
-        path = self._home.key_path(network_id)
-        if not path.exists():
-            write_private(path, secrets.token_bytes(SEED_SIZE), replace=False)
-        return path.read_bytes()
 
     def _listen_addrs(self, network: StoredNetwork) -> list[str]:
         port = network.listen_port

@@ -47,6 +47,7 @@ async def join(
             raise
         await networks.save(network)
         await networks.set_listen_port(network.network_id, running.runtime.host.listen_port)
+        await networks.set_peer_id(network.network_id, running.runtime.host.peer_id)
     if running.dht is not None and network.bootstrap:
         with trio.move_on_after(SETTLE_SECONDS):
             await running.dht.first_admitted.wait()

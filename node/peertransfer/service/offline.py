@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from peertransfer.errors import NotFoundError, PeertransferError
-from peertransfer.membership.identity import peer_id_of_public_key, public_key_of_seed
 from peertransfer.policy.describe import describe
 from peertransfer.policy.parse import parse_policy
 from peertransfer.service.doctor import (
     check,
     examine_absence,
     examine_home,
+    examine_identities,
     examine_ports,
     list_bootstrap,
 )
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.get_report import described_transfer, listed_transfers
+from peertransfer.service.identities import load_seed, peer_id_of_seed
 from peertransfer.service.ledger_report import checked, told
 from peertransfer.service.networks import describe_network, pick_network, swarm_key_text
 from peertransfer.service.own_shares import described_links, described_own_shares
@@ -132,7 +133,7 @@ def _identities(home_path: Path) -> list[Answer]:
     home = open_home(home_path)
     found: list[Answer] = []
     for path in sorted(home.keys_path.glob("*.key")):
-        peer_id = peer_id_of_public_key(public_key_of_seed(path.read_bytes()))
+        peer_id = peer_id_of_seed(load_seed(path))
         found.append({"network_id": path.stem, "name": path.stem, "peer_id": peer_id})
     return found
 
@@ -176,6 +177,7 @@ def doctor(home_path: Path) -> Answer:
         except PeertransferError as error:
             found.append(check("database", ok=False, detail=error.message, mend=error.hint))
         else:
+            found += examine_identities(home, networks)
             found += [*examine_ports(home, networks), *list_bootstrap(networks)]
     return {"checks": found}
 

@@ -207,5 +207,9 @@ CREATE TABLE spent (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, chain_the_ledger, _SIXTH)
+_SEVENTH = """
+ALTER TABLE networks ADD COLUMN peer_id TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, chain_the_ledger, _SIXTH, _SEVENTH)
 """Item ``n`` leads from ``user_version`` n to n + 1."""

@@ -21,7 +21,7 @@ NetworkKind: TypeAlias = Literal["own", "member", "psk", "open"]
 """Made here; joined by an invite; a plain libp2p private network; the built-in one."""
 
 _COLUMNS = """network_id, name, kind, psk, epoch_key, epoch, bootstrap, contact, created_at,
-  authority_seed, listen_port"""
+  authority_seed, listen_port, peer_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class StoredNetwork:
     """Private key of the network, 32 octets, where this node is its authority."""
     listen_port: int = 0
     """The TCP port that was drawn; 0 until then."""
+    peer_id: str = ""
+    """This node's own there; empty until its host has run."""
 
 
 class Networks:
@@ -52,7 +54,7 @@ class Networks:
         self._database = database
 
     async def save(self, network: StoredNetwork) -> None:
-        """Keep a network; one with the same ID is replaced, but for the port that it has."""
+        """Keep a network; one with the same ID is replaced, but for its port and own peer ID."""
         await self._database.run(lambda connection: _save(connection, network))
 
     async def list(self) -> tuple[StoredNetwork, ...]:
@@ -69,6 +71,10 @@ class Networks:
     async def set_listen_port(self, network_id: str, port: int) -> None:
         """Keep the port that was drawn, so that links and bootstrap entries outlive a restart."""
         await self._change("UPDATE networks SET listen_port = ? WHERE network_id = ?", port, network_id)
+
+    async def set_peer_id(self, network_id: str, peer_id: str) -> None:
+        """Keep by which peer ID this node is known there, so that a lost key is missed; empty: by none."""
+        await self._change("UPDATE networks SET peer_id = ? WHERE network_id = ?", peer_id, network_id)
 
     async def set_bootstrap(self, network_id: str, bootstrap: Sequence[str]) -> None:
         """Keep other bootstrap multiaddrs."""
@@ -96,15 +102,16 @@ def _unknown(network_id: str) -> NotFoundError:
 
 def _save(connection: Connection, network: StoredNetwork) -> None:
     connection.execute(
-        f"""INSERT INTO networks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        f"""INSERT INTO networks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT DO UPDATE SET name = excluded.name, kind = excluded.kind, psk = excluded.psk,
         epoch_key = excluded.epoch_key, epoch = excluded.epoch, bootstrap = excluded.bootstrap,
         contact = excluded.contact, authority_seed = excluded.authority_seed,
-        listen_port = iif(excluded.listen_port, excluded.listen_port, listen_port)""",  # noqa: S608 - a constant
+        listen_port = iif(excluded.listen_port, excluded.listen_port, listen_port),
+        peer_id = iif(excluded.peer_id = '', peer_id, excluded.peer_id)""",  # noqa: S608 - a constant
         (
             *(network.network_id, network.name, network.kind, network.psk, network.epoch_key, network.epoch),
             *(pack(network.bootstrap), network.contact, network.created_at, network.authority_seed),
-            network.listen_port,
+            *(network.listen_port, network.peer_id),
         ),
     )
 
@@ -117,7 +124,7 @@ def _leave(connection: Connection, network_id: str) -> None:
 
 
 def _network(found: Row) -> StoredNetwork:
-    network_id, name, kind, psk, epoch_key, epoch, bootstrap, contact, created_at, seed, port = found
+    network_id, name, kind, psk, epoch_key, epoch, bootstrap, contact, created_at, seed, port, peer_id = found
     return StoredNetwork(
         network_id=text(network_id),
         name=text(name),
@@ -130,4 +137,5 @@ def _network(found: Row) -> StoredNetwork:
         created_at=number(created_at),
         authority_seed=None if seed is None else octets(seed),
         listen_port=number(port),
+        peer_id=text(peer_id),
     )
