@@ -165,6 +165,30 @@ async def test_a_name_that_cannot_travel_is_refused_by_name(tmp_path, name):
     assert caught.value.message.isprintable()
 
 
+async def test_all_names_that_cannot_travel_are_listed_at_once(tmp_path):
+    root = make_tree(
+        tmp_path / "tree", {"CON.txt": b"1", "good": b"2", "in/dot.": b"3", "bad:/esc\x1b": b"4"}
+    )
+    with pytest.raises(SourceError, match=r"^4 names can't travel: ") as caught:
+        await import_tree(root)
+    for words in ("/CON.txt (", "/in/dot. (", "/bad: (", "/bad:/esc"):
+        assert str(tmp_path) + "/tree" + words in caught.value.message
+    assert "good" not in caught.value.message
+    assert caught.value.message.isprintable()
+    assert caught.value.hint == "Rename them, or move them elsewhere."
+
+
+async def test_of_many_names_that_cannot_travel_ten_are_listed_and_the_rest_counted(tmp_path):
+    names = {f"{number:02}:": b"" for number in range(13)} | {os.fsdecode(b"z\xff"): b""}
+    root = make_tree(tmp_path / "tree", names)
+    with pytest.raises(SourceError, match=r"^14 names can't travel: ") as caught:
+        await import_tree(root)
+    assert caught.value.message.endswith("; and 4 more")
+    assert "/09: (" in caught.value.message
+    assert "/10: (" not in caught.value.message
+    caught.value.message.encode()
+
+
 async def test_a_name_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / os.fsdecode(b"\xff")).write_bytes(b"1")

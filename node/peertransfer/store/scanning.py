@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
+MAX_NAMED = 10
+"""Names that can't travel and are listed in the error."""
+
 _SPECIAL = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISFIFO, "a pipe"),
@@ -62,20 +65,21 @@ class Scan:
     entries: list[FoundEntry] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     """Absolute path and reason."""
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """Absolute path of each name that can't travel, and why."""
 
 
 def scan(paths: Sequence[Path]) -> Scan:
     """Look at everything below ``paths``, in the order of the names.
 
     Raises:
-        SourceError: a path that is missing, unreadable, a link, or has a name that can't travel.
+        SourceError: a path that is missing, unreadable or a link, or names that can't travel, all at once.
     """
     absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - links are refused, not resolved
     if not absolute:
         raise SourceError("There is nothing to share", "Name a file or a folder.")
     title = absolute[0].name or "files"
     found = Scan(title if len(absolute) == 1 else f"{len(absolute)} items")
-    _check_name(title, str(absolute[0]))
     tops: dict[str, Path] = {}
     for path in absolute:
         other = tops.setdefault(path.name, path)
@@ -84,6 +88,8 @@ def scan(paths: Sequence[Path]) -> Scan:
                 f"{other} and {path} have the same name", "Share them apart, or rename one.", path=str(path)
             )
         _scan_path(found, path, alone=len(absolute) == 1)
+    if found.refused:
+        raise _refusal(found.refused)
     if found.skipped and not found.entries:
         raise SourceError(
             f"There is nothing to share in {absolute[0]}: {found.skipped[0][1]} is not followed",
@@ -124,8 +130,7 @@ def _scan_path(found: Scan, path: Path, *, alone: bool) -> None:
     source = Source("", path) if alone and is_folder else Source(path.name, path.parent)
     found.sources.append(source)
     above = () if source.folder == path else (path.name,)
-    if above:
-        _check_name(path.name, str(path))
+    _check_name(found, path.name or "files", str(path))
     if not is_folder:
         _take(found, source, above, path.lstat())
         return
@@ -148,7 +153,7 @@ def _scan_folder(found: Scan, source: Source, above: tuple[str, ...], fd: int) -
             if name == PARTIAL_FOLDER:
                 found.skipped.append((f"{where}/{name}", "an unfinished transfer"))
                 continue
-            _check_path(path, f"{where}/{name}")
+            _check_path(found, path, f"{where}/{name}")
             seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
             if stat.S_ISDIR(seen.st_mode):
                 _scan_folder(found, source, path, _open_folder(name, f"{where}/{name}", fd))
@@ -186,19 +191,32 @@ def _add(found: Scan, entry: FoundEntry) -> None:
     found.entries.append(entry)
 
 
-def _check_path(path: tuple[str, ...], where: str) -> None:
+def _check_path(found: Scan, path: tuple[str, ...], where: str) -> None:
     if len(path) > MAX_DEPTH:
         raise SourceError(f"{where} is over {MAX_DEPTH} folders deep", "Share it in parts.", path=where)
-    _check_name(path[-1], where)
-    if len("/".join(path).encode()) > MAX_PATH_SIZE:
+    _check_name(found, path[-1], where)
+    if len(os.fsencode("/".join(path))) > MAX_PATH_SIZE:
         raise SourceError(f"{display(where)} is too long a path", "Share it in parts.", path=where)
 
 
-def _check_name(name: str, where: str) -> None:
+def _check_name(found: Scan, name: str, where: str) -> None:
     reason = reason_against(name)
     if reason is not None:
-        raise SourceError(
+        found.refused.append((where, reason))
+
+
+def _refusal(refused: Sequence[tuple[str, str]]) -> SourceError:
+    (where, reason), *others = refused
+    if not others:
+        return SourceError(
             f"The name of {display(where, MAX_PATH_SIZE)} can't travel: {reason}",
             "Rename it, or move it elsewhere.",
             path=where,
         )
+    named = "; ".join(f"{display(one)} ({why})" for one, why in refused[:MAX_NAMED])
+    more = f"; and {len(refused) - MAX_NAMED} more" if len(refused) > MAX_NAMED else ""
+    return SourceError(
+        f"{len(refused)} names can't travel: {named}{more}",
+        "Rename them, or move them elsewhere.",
+        path=where,
+    )
