@@ -3,7 +3,9 @@
 import json
 import time
 
-from peertransfer.cli import get_commands
+import pytest
+
+from peertransfer.cli import get_commands, output, tables
 
 PEER = "12D3KooWBhSYVzLCNLRyZ7QQs8w6jFJPyUBZ4DoqqwTHgYhRmLJt"
 
@@ -160,3 +162,82 @@ def test_transfers_follow_prints_changes_until_it_is_interrupted(cli, node, monk
         {"transfers": []},
         {"transfers": [{"transfer_id": "t1"}]},
     ]
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Have the commands believe that they write to a terminal of 40 columns."""
+    monkeypatch.setattr(output, "terminal_width", lambda stream: 40)
+    monkeypatch.setattr(tables, "terminal_width", lambda stream: 40)
+
+
+NAME = "link-for-a-person-with-a-long-name-1a2b3c"
+
+
+def test_the_name_of_a_link_is_whole_however_narrow_the_terminal_is(cli, node, narrow):
+    link = {"name": NAME, "manifest_cid": "b" * 59, "created_at": 1, "expires_at": 0, "ended": False}
+    node.answers["link_list"] = {"links": [link, {**link, "name": "short"}]}
+    lines = cli("link", "list").out.splitlines()
+    assert lines[0].split() == ["NAME", NAME]
+    assert [line.split()[0] for line in lines[1:5]] == ["SHARE", "MADE", "EXPIRES", "STATE"]
+    assert lines[5] == ""
+    assert lines[6].split() == ["NAME", "short"]
+    assert all(len(line) <= 40 for line in lines[1:])
+
+
+def test_the_name_of_a_link_is_whole_where_no_terminal_is(cli, node):
+    link = {"name": NAME * 2, "manifest_cid": "b" * 59, "created_at": 1, "expires_at": 0, "ended": False}
+    node.answers["link_list"] = {"links": [link]}
+    assert cli("link", "list").out.splitlines()[1].startswith(NAME * 2)
+
+
+def test_the_id_of_a_transfer_is_whole_on_a_narrow_terminal(cli, node, narrow):
+    node.answers["transfers"] = {"transfers": [{"transfer_id": "0123456789abcdef", "state": "paused"}]}
+    assert cli("transfers").out.splitlines()[0].split() == ["TRANSFER", "0123456789abcdef"]
+
+
+ENTRY = {
+    "at": 1,
+    "peer_id": PEER,
+    "view": "openings",
+    "item": "b" * 59,
+    "fields": ["content", "executable", "folder", "kind", "name", "size"],
+    "rule": "whoever-holds-a-link",
+    "count": 7,
+    "octets": 0,
+}
+
+
+def test_a_row_of_the_ledger_breaks_between_words_and_cuts_none_on_a_narrow_terminal(cli, node, narrow):
+    node.answers["ledger"] = {"entries": [ENTRY]}
+    out = cli("privacy", "ledger").out
+    assert max(map(len, out.splitlines())) <= 40
+    assert {*ENTRY["fields"], "whoever-holds-a-link", "openings"} <= set(out.split())
+
+
+def test_the_ledger_shows_how_many_octets_went(cli, node):
+    content = {**ENTRY, "view": "content", "fields": ["octets"], "octets": 3 << 20, "link": "link-1a2b3c"}
+    node.answers["ledger"] = {"entries": [ENTRY, content]}
+    _, first, second = cli("privacy", "ledger").out.splitlines()
+    assert "MiB" not in first
+    assert "  3.0 MiB" in second
+
+
+def test_on_a_terminal_of_eighty_columns_the_ledger_is_a_table(cli, node, monkeypatch):
+    monkeypatch.setattr(tables, "terminal_width", lambda stream: 80)
+    entry = {**ENTRY, "octets": 999 << 20, "view": "protocols", "count": 12, "link": NAME}
+    node.answers["ledger"] = {"entries": [entry]}
+    lines = cli("privacy", "ledger").out.splitlines()
+    assert lines[0].split() == ["AT", "WHO", "VIEW", "ITEM", "LINK", "FIELDS", "RULE", "N"]
+    assert len(lines) == 2
+    assert len(lines[1]) <= 80
+
+
+def test_sentences_go_on_in_the_next_line_between_two_words(cli, node, narrow):
+    words = "Anybody on the internet can reach this node, unless a firewall is in between."
+    node.answers["share"] = {"link": "peertransfer:" + "x" * 80, "reach": [words], "files": 1, "size": 1}
+    outcome = cli("share", "/etc")
+    assert outcome.out == "peertransfer:" + "x" * 80 + "\n"
+    lines = [line for line in outcome.err.splitlines() if line.startswith("  ")]
+    assert max(map(len, lines)) <= 40
+    assert " ".join(line.strip() for line in lines) == words

@@ -201,7 +201,7 @@ def _show_got(settings: Settings, answer: Mapping[str, object]) -> None:
     peers = [short(one.get("peer_id")) for one in records(answer, "providers")]
     if peers and received:
         facts.append(f"from {joined(peers)}")
-    say("; ".join(facts))
+    say("; ".join(facts), wraps=True)
 
 
 def _note_some(answer: Mapping[str, object], key: str, said: Callable[[Mapping[str, object]], str]) -> None:
@@ -271,6 +271,7 @@ def _show_transfers(
         rows,
         right=(" DONE", "    SIZE"),
         loose=("WHAT",),
+        whole=("TRANSFER",),
         only=changed if known else None,
     )
 

@@ -14,8 +14,8 @@ import click
 
 from peertransfer.cli import asking
 from peertransfer.cli.frame import Command
-from peertransfer.cli.output import note, number, records, say, short, show_document, text, texts
-from peertransfer.cli.spans import moment_text, parse_moment
+from peertransfer.cli.output import note, number, records, say, short, show_document, show_text, text, texts
+from peertransfer.cli.spans import moment_text, parse_moment, size_text
 from peertransfer.cli.tables import show_facts, show_table
 from peertransfer.errors import UsageError
 
@@ -96,11 +96,10 @@ def _write_document(pages: Iterable[Page]) -> None:
     """Write ``{"entries": […]}``, each page as it comes."""
     between = '{"entries": ['
     for page in pages:
-        for entry in page:
-            sys.stdout.write(between + json.dumps(entry))
+        if page:
+            show_text(between + ", ".join(map(json.dumps, page)))
             between = ", "
-    sys.stdout.write("]}\n" if between == ", " else between + "]}\n")
-    sys.stdout.flush()
+    show_text("]}\n" if between == ", " else between + "]}\n")
 
 
 def _draw(pages: Iterable[Page]) -> None:
@@ -131,10 +130,16 @@ def _row(entry: Mapping[str, object], *, is_linked: bool) -> tuple[str, ...]:
         text(entry, "view"),
         short(entry.get("item")) or "-",
         *([text(entry, "link") or "-"] if is_linked else []),
-        " ".join(texts(entry, "fields")),
+        _fields(entry),
         text(entry, "rule"),
         text(entry, "count"),
     )
+
+
+def _fields(entry: Mapping[str, object]) -> str:
+    """Return the names of what was shown; of content, how many octets went."""
+    names = " ".join(texts(entry, "fields"))
+    return f"{size_text(number(entry, 'octets'))} ({names})" if entry.get("octets") else names
 
 
 def _show_refusals(found: Sequence[Mapping[str, object]]) -> None:

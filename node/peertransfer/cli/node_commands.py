@@ -200,7 +200,8 @@ def doctor(settings: Settings) -> None:
         show_document(answer)
     else:
         for check in checks:
-            say(f"{'ok  ' if check.get('ok') else 'BAD '} {text(check, 'name')}: {text(check, 'detail')}")
+            state = "ok  " if check.get("ok") else "BAD "
+            say(f"{state} {text(check, 'name')}: {text(check, 'detail')}", wraps=True)
             if not check.get("ok") and text(check, "mend"):
                 say(f"     mend: {text(check, 'mend')}")
     if not all(check.get("ok") for check in checks):

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,11 +21,15 @@ from peertransfer.control.faults import fault_object, sentences
 from peertransfer.errors import LocalError
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from peertransfer.errors import PeertransferError
 
 Answer = Mapping[str, object]
 
 
+PLAIN_WIDTH = 80
+"""Columns where standard output is no terminal."""
 SHORT = 8
 """Characters that tell peers and shares apart on a screen."""
 
@@ -62,15 +68,32 @@ def show_document(document: Answer) -> None:
     show_text(json.dumps(document) + "\n")
 
 
-def say(text: str = "") -> None:
-    """Write one line for people on standard output."""
-    show_text(_writable(escaped(text), sys.stdout.encoding) + "\n")
+def say(text: str = "", *, wraps: bool = False) -> None:
+    """Write one line for people on standard output.
+
+    Args:
+        text: the line.
+        wraps: it is a sentence: on a terminal it goes on in the next line between two words, as far in.
+    """
+    for line in _lines(text, sys.stdout, wraps=wraps):
+        show_text(line + "\n")
 
 
-def note(text: str) -> None:
-    """Write one line for people on standard error."""
-    sys.stderr.write(_writable(escaped(text), sys.stderr.encoding) + "\n")
+def note(text: str, *, wraps: bool = False) -> None:
+    """Write one line for people on standard error; ``wraps`` as in ``say``."""
+    for line in _lines(text, sys.stderr, wraps=wraps):
+        sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Return the columns of the terminal that ``stream`` goes to; None where it goes to none."""
+    if not stream.isatty():
+        return None
+    fallback = (PLAIN_WIDTH, 24)
+    with contextlib.suppress(OSError, ValueError):
+        fallback = os.get_terminal_size(stream.fileno())
+    return shutil.get_terminal_size(fallback).columns
 
 
 def show_error(error: PeertransferError, *, as_json: bool) -> None:
@@ -125,6 +148,17 @@ def short(identifier: object) -> str:
 def joined(words: Sequence[str], last: str = "and") -> str:
     """Return ``a, b and c``."""
     return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _lines(text: str, stream: TextIO, *, wraps: bool) -> list[str]:
+    line = _writable(escaped(text), stream.encoding)
+    width = terminal_width(stream) if wraps else None
+    if width is None:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    return textwrap.wrap(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ) or [line]
 
 
 def _writable(line: str, encoding: str | None) -> str:

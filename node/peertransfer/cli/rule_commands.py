@@ -84,7 +84,7 @@ def privacy_policy(settings: Settings) -> None:
         show_document({"version": statement.version, "digest": statement.digest, "text": statement.text})
         return
     for line in statement.text.splitlines():
-        say(line)
+        say(line, wraps=True)
 
 
 @privacy.command("consent")

@@ -155,7 +155,7 @@ def link_list(settings: Settings) -> None:
         )
         for one in found
     ]
-    show_table(("NAME", "SHARE", "MADE", "EXPIRES", "STATE"), rows, loose=("NAME",))
+    show_table(("NAME", "SHARE", "MADE", "EXPIRES", "STATE"), rows, whole=("NAME",))
 
 
 @link.command("show")
@@ -206,19 +206,19 @@ def _show_sentences(heading: str, sentences: list[str]) -> None:
     if sentences:
         say(heading)
         for sentence in sentences:
-            say(f"  {sentence}")
+            say(f"  {sentence}", wraps=True)
 
 
 def _note_sentences(heading: str, sentences: list[str]) -> None:
     if sentences:
         note(heading)
         for sentence in sentences:
-            note(f"  {sentence}")
+            note(f"  {sentence}", wraps=True)
 
 
 def _serve(session: Session, answer: Mapping[str, object], *, once: bool) -> None:
     """Stay until Ctrl-C, or until one delivery is complete; tell of each."""
-    note("Serving; keep this open until they have it." + ("" if once else " Ctrl-C ends it."))
+    note("Serving; keep this open until they have it." + ("" if once else " Ctrl-C ends it."), wraps=True)
 
     def told(event: dict[str, object]) -> None:
         if event.get("event") == "changed":
@@ -228,7 +228,8 @@ def _serve(session: Session, answer: Mapping[str, object], *, once: bool) -> Non
         facts = [size_text(number(event, "octets"))]
         if text(event, "link_name"):
             facts.append(f"link {text(event, 'link_name')}")
-        note(f"delivered, verified: {short(event.get('peer_id'))} has all of it ({', '.join(facts)})")
+        words = f"delivered, verified: {short(event.get('peer_id'))} has all of it ({', '.join(facts)})"
+        note(words, wraps=True)
         if once:
             raise _Delivered
 

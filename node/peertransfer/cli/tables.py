@@ -1,23 +1,24 @@
 """How do rows fit a terminal? Columns shorten with an ellipsis, and no line wraps.
 
-It does not know commands.
+Where a terminal is too narrow for that, each row is a list of its cells, none of them cut. It does not know
+commands.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
-from peertransfer.cli.output import escaped, say
+from peertransfer.cli.output import PLAIN_WIDTH, escaped, say, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-PLAIN_WIDTH = 80
-"""Columns where standard output is no terminal."""
 GAP = 2
 MIN_LOOSE = 4
+READABLE = 8
+"""Columns that a cell which gives way must keep on a terminal; with less, rows are listed cell by cell."""
 MAX_FIRM = 18
 """Columns that a cell which does not give way can keep: what a peer says may be long."""
 
@@ -28,6 +29,7 @@ def show_table(
     *,
     right: Sequence[str] = (),
     loose: Sequence[str] = (),
+    whole: Sequence[str] = (),
     only: Collection[int] | None = None,
 ) -> None:
     """Draw a table on standard output.
@@ -37,32 +39,35 @@ def show_table(
         rows: cells, shown as text.
         right: headings of the columns that are numbers.
         loose: headings of the columns that give way where there is not enough room.
+        whole: headings of the columns that are never cut, because commands take what is in them.
         only: indexes of the rows that are written, in the columns of the whole table; None: all, headed.
     """
     from rich.cells import cell_len
 
     cells = [list(headings), *([escaped(str(cell)) for cell in row] for row in rows)]
-    widths = [max(cell_len(row[index]) for row in cells) for index in range(len(headings))]
-    firm = [min(width, MAX_FIRM) for width in widths]
-    room = _screen_width() - GAP * (len(headings) - 1)
-    room -= sum(width for width, heading in zip(firm, headings, strict=True) if heading not in loose)
-    wanted = [width for width, heading in zip(widths, headings, strict=True) if heading in loose]
-    shares = iter(_shared(wanted, room))
-    kept = [
-        next(shares) if heading in loose else width for width, heading in zip(firm, headings, strict=True)
-    ]
-    for index, row in enumerate(cells, -1):
-        if only is not None and index not in only:
-            continue
+    shown = [row for index, row in enumerate(cells, -1) if only is None or index in only]
+    widths = {heading: max(cell_len(row[at]) for row in cells) for at, heading in enumerate(headings)}
+    firm = {
+        heading: width if heading in whole else min(width, MAX_FIRM)
+        for heading, width in widths.items()
+        if heading not in loose
+    }
+    wanted = {heading: widths[heading] for heading in headings if heading in loose}
+    terminal = terminal_width(sys.stdout)
+    room = (terminal or PLAIN_WIDTH) - GAP * (len(headings) - 1) - sum(firm.values())
+    if terminal is not None and sum(min(width, READABLE) for width in wanted.values()) > room:
+        for row in shown:
+            if row is not cells[0]:
+                show_facts([(heading.strip(), cell) for heading, cell in zip(headings, row, strict=True)])
+                say()
+        return
+    kept = firm | dict(zip(wanted, _shared(list(wanted.values()), room), strict=True))
+    for row in shown:
         parts = (
-            _fitted(cell, width, to_right=heading in right)
-            for cell, width, heading in zip(row, kept, headings, strict=True)
+            _fitted(cell, kept[heading], to_right=heading in right)
+            for cell, heading in zip(row, headings, strict=True)
         )
         say((" " * GAP).join(parts).rstrip())
-
-
-def _screen_width() -> int:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH
 
 
 def _shared(wanted: Sequence[int], room: int) -> list[int]:
@@ -84,11 +89,17 @@ def _fitted(cell: str, width: int, *, to_right: bool) -> str:
 
 
 def show_facts(facts: Sequence[tuple[str, object]]) -> None:
-    """Write ``name  value`` lines; a fact without a value is left out."""
+    """Write ``name  value`` lines, on a terminal broken between words; a fact without a value is left out."""
     present = [(name, value) for name, value in facts if value not in {None, ""}]
-    width = max((len(name) for name, _ in present), default=0)
+    width = max((len(name) for name, _ in present), default=0) + GAP
+    terminal = terminal_width(sys.stdout)
     for name, value in present:
-        say(f"{name:<{width}}  {value}")
+        lines = [str(value)]
+        if terminal is not None:
+            room = max(MAX_FIRM, terminal - width)
+            lines = textwrap.wrap(lines[0], room, break_long_words=False, break_on_hyphens=False) or lines
+        for index, line in enumerate(lines):
+            say(f"{'' if index else name:<{width}}{line}")
 
 
 def show_tree(paths: Sequence[tuple[str, str]], *, depth: int = 0) -> None:
