@@ -6,6 +6,7 @@ process; its peers are real hosts in this one. To exercise more, add a step, and
 
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from contextlib import nullcontext, suppress
@@ -288,6 +289,16 @@ class Day:
             await self.peers[role].catalogue(alice)
             await self.peers[role].host.identify(alice)
 
+    async def mistake(self):
+        """Have the node look at a policy with a mistake, as an operator does, and keep the one that it has."""
+        path = self.alice.home / "policy.toml"
+        good = path.read_text()
+        self.write_policy("[[rul]]\n")
+        self.alice.process.send_signal(signal.SIGHUP)
+        while "policy_kept" not in self.alice.log.read_text():
+            await trio.sleep(0.05)
+        self.write_policy(good)
+
     async def end_link(self):
         """End a link under which a stream is open, and unshare what another one leads to."""
         friend = self.peers["friend"]
@@ -328,6 +339,8 @@ class Day:
             "status": self.status,
             "identities": identities,
             "kad_protocols": {one: kad_protocol_id(one) for one in identities.values() if one != OPEN},
+            "networks": {role: peer.network.network_id for role, peer in self.peers.items()},
+            "keys": {peer.network.network_id: peer.network.psk for peer in self.peers.values()},
             "links": self.links,
             "titles": self.titles,
             "roles": {peer.host.peer_id: role for role, peer in self.peers.items()},
@@ -379,7 +392,7 @@ async def live(folder, into):
                 for step in (day.share, day.fetch, day.serve, day.knock, day.quiet):
                     await step()
                 into.facts["by_default"] = into.marks()
-                for step in (day.show_more, day.end_link, day.restart, day.tell):
+                for step in (day.show_more, day.mistake, day.end_link, day.restart, day.tell):
                     await step()
                 nursery.cancel_scope.cancel()
     finally:
