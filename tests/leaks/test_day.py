@@ -11,11 +11,9 @@ import json
 import pytest
 from census_kit import NOT_BUILT, census, channels
 from leak_capture import flows_of, segment_of
-from leak_decoding import decode, streams_of
+from leak_decoding import HEADER, below_noise, cut_lines, decode, streams_of
 
 from peertransfer.membership.network import OPEN
-from peertransfer.transport.negotiation import HEADER
-from peertransfer.transport.salsa import NONCE_SIZE
 
 pytestmark = pytest.mark.process
 
@@ -24,11 +22,6 @@ NOT_EXERCISED = {}
 OBSERVERS = {"router", "server", "friend", "member", "keeper", "stranger"}
 BUILT = [row for row in census() if row["default"] != NOT_BUILT]
 DECLARED = {(channel, row["view"], row["field"]) for row in BUILT for channel in channels(row)}
-
-
-def read(day, sessions):
-    names = ("identities", "kad_protocols", "links", "titles")
-    return decode(sessions, *(day.facts[name] for name in names))
 
 
 def named(day, entries):
@@ -42,7 +35,7 @@ def named(day, entries):
 
 @pytest.fixture(scope="session")
 def seen(day):
-    return read(day, day.sessions)
+    return decode(day.sessions, day.facts)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +86,7 @@ def test_under_the_policy_of_init_each_field_went_only_to_whom_the_census_names(
         for row in BUILT
         for channel in channels(row)
     }
-    seen = read(day, day.until(day.facts["by_default"]))
+    seen = decode(day.until(day.facts["by_default"]), day.facts)
     holders = {(one.audience, one.item) for one in seen if (one.view, one.field) == ("grant", "proof")}
     assert holders
     too_much = {one.entry for one in seen if by_default.get(one.row, set()).isdisjoint(_kinds(one, holders))}
@@ -125,8 +118,9 @@ def test_no_canary_reached_anybody_but_in_a_field_that_holds_it(day):
         network_id = identities.get(session.peer)
         if network_id is None:
             continue
-        told = read(day, [session])
-        octets = b"\n".join((bytes(session.raw), *session.handshakes, *streams_of(session)))
+        told = decode([session], day.facts)
+        plain = below_noise(session, day.facts["keys"].get(network_id))
+        octets = b"\n".join((plain, *session.handshakes, *streams_of(session)))
         for canary in day.facts["canaries"]:
             if canary.at_home_in == network_id:
                 continue
@@ -148,16 +142,14 @@ def test_no_canary_that_people_chose_for_content_is_in_the_status(day):
     assert found_in(json.dumps(day.facts["status"]).encode(), private) == []
 
 
-def test_who_holds_no_key_or_another_hears_a_nonce_and_a_greeting_that_it_can_not_read(day):
-    strangers = [
-        one
-        for one in day.sessions
-        if not one.peer and one.remote in day.facts["node_addrs"] and one.is_initiator
-    ]
+def test_who_holds_another_key_or_none_hears_a_greeting_and_can_not_read_it(day):
+    key = day.facts["keys"][day.facts["networks"]["router"]]
+    called = [one for one in day.sessions if one.is_initiator and one.remote in day.facts["node_addrs"]]
+    strangers = [one for one in called if not one.peer]
     assert len(strangers) == 2
     for one in strangers:
-        assert len(one.raw) <= NONCE_SIZE + 2 * len(HEADER) + 4
         assert HEADER.encode() not in one.raw
+        assert cut_lines(below_noise(one, key), 2) == ([HEADER], b"")
         assert one.handshakes == []
 
 
