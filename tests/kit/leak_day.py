@@ -254,18 +254,25 @@ class Day:
         return await self.peers[role].node.get(link, str(dest), lambda _: None)
 
     async def fetch(self):
-        """Have the node list, look up and get what a peer shares."""
+        """Have the node list, look up and get what a peer shares; and be refused by it."""
         friend = self.peers["friend"]
-        folder = self.folder / "of-friend"
-        folder.mkdir()
-        (folder / "letter").write_bytes(octets(70_000, seed=2))
-        network_id = friend.network.network_id
-        shared = await friend.node.share([str(folder)], lambda _: None, network=network_id)
-        link = self.keep_link(shared["link"], friend.network)
         dest = self.alice.folder / WORDS["dest"]
         dest.mkdir()
+        link = await self._shared_by_friend("letter")
         await self.ask("get", link=link, dest=str(dest))
         await self.ask("ls", target=friend.host.peer_id)
+        ended = await self._shared_by_friend("diary")
+        await friend.node.link_end(ended)
+        refused = self.ask("get", link=ended, dest=str(dest), from_addrs=friend.host.listen_addrs)
+        await expect(RefusedError, refused)
+
+    async def _shared_by_friend(self, name):
+        friend = self.peers["friend"]
+        folder = self.folder / f"{name} of friend"
+        folder.mkdir()
+        (folder / name).write_bytes(octets(70_000, seed=len(name)))
+        shared = await friend.node.share([str(folder)], lambda _: None, network=friend.network.network_id)
+        return self.keep_link(shared["link"], friend.network)
 
     async def knock(self):
         """Call the node in the private network with another key, and with none."""
