@@ -111,10 +111,10 @@ class Day:
         """Connect a peer to the node; return the node's ID there."""
         return await self.peers[role].connect(self.at(role))
 
-    def keep_link(self, text, network):
-        """Note what is behind a link."""
+    def keep_link(self, text, network, name=""):
+        """Note what is behind a link; ``name``: the node's own name of it."""
         link = Link.parse(text)
-        self.links[locator(link.secret, network.epoch_key, link.manifest_cid)] = str(link.manifest_cid)
+        self.links[locator(link.secret, network.epoch_key, link.manifest_cid)] = str(link.manifest_cid), name
         self.secrets.append(link.secret)
         return text.split("&a=")[0]
 
@@ -208,18 +208,18 @@ class Day:
         shared = await self.ask("share", paths=[str(top)], network=network.network_id, **told)
         self.first = shared["manifest_cid"]
         self.titles = {WORDS["title"]: self.first}
-        self.keep_link(shared["link"], network)
+        self.keep_link(shared["link"], network, shared["link_name"])
         self.friend_link = await self._link(self.first, WORDS["link name"])
         self.server_link = await self._link(self.first, "for-server")
         shared = await self.ask("share", paths=[str(second)], network=network.network_id)
         self.second = shared["manifest_cid"]
         self.titles[WORDS["second title"]] = self.second
-        self.second_link = self.keep_link(shared["link"], network)
+        self.second_link = self.keep_link(shared["link"], network, shared["link_name"])
         (second / WORDS["changed file"]).write_bytes(octets(100, seed=1))
 
     async def _link(self, cid, name):
         made = await self.ask("link_create", share=cid, name=name)
-        return self.keep_link(made["link"], self.peers["router"].network)
+        return self.keep_link(made["link"], self.peers["router"].network, name)
 
     async def serve(self):
         """Serve who holds a link, and refuse who does not."""
@@ -338,11 +338,11 @@ class Day:
     async def tell(self):
         """Keep what the tests compare."""
         await self.quiet()
-        ledger = await self.ask("ledger")
+        ledger = await self._ledger()
         hosts = (await self.ask("status"))["hosts"]
         identities = {one["peer_id"]: one["network_id"] for one in hosts}
         self.into.facts |= {
-            "ledger": ledger["entries"],
+            "ledger": ledger,
             "status": self.status,
             "identities": identities,
             "kad_protocols": {one: kad_protocol_id(one) for one in identities.values() if one != OPEN},
@@ -355,6 +355,14 @@ class Day:
             "node_addrs": [addr.rsplit("/p2p/", 1)[0] for addrs in self.addrs.values() for addr in addrs],
             "canaries": self._canaries(hosts),
         }
+
+    async def _ledger(self):
+        page = await self.ask("ledger")
+        entries = page["entries"]
+        while "cursor" in page:
+            page = await self.ask("ledger", cursor=page["cursor"])
+            entries += page["entries"]
+        return entries
 
     def _listeners(self, hosts):
         addrs = [addr for one in hosts for addr in one["listen_addrs"]]

@@ -50,12 +50,14 @@ class Seen(NamedTuple):
     field: str
     item: str
     """The manifest CID where the ledger names one, else empty."""
+    link: str
+    """The node's own name of the link that it went through, where it did."""
     value: bytes
 
     @property
     def entry(self):
         """What the ledger says of it."""
-        return self.network_id, self.audience, self.view, self.field, self.item
+        return self.network_id, self.audience, self.view, self.field, self.item, self.link
 
     @property
     def row(self):
@@ -73,7 +75,7 @@ class Reader:
             network_id: where the session is.
             own: the instrumented peer's ID.
             node: octets of the node's peer ID there.
-            links: locator to the manifest CID behind it.
+            links: locator to the manifest CID behind it, and the node's own name of the link, empty where it has none.
             titles: title of a share to its manifest CID.
         """
         self._network_id, self._own, self._node = network_id, own, node
@@ -81,10 +83,13 @@ class Reader:
         self._keys = {locator_multihash(name): name for name in links}
         self.seen = []
 
-    def note(self, channel, view, field, value, item="", audience=""):
-        """See a field."""
+    def note(self, channel, view, field, value, about=("", ""), audience=""):
+        """See a field; ``about`` are the item and the link."""
         audience = audience or f"peer:{self._own}"
-        self.seen.append(Seen(self._network_id, audience, channel, view, field, item, bytes(value)))
+        self.seen.append(Seen(self._network_id, audience, channel, view, field, *about, bytes(value)))
+
+    def _about(self, name):
+        return self._links.get(name, ("", ""))
 
     def undeclared(self, what, octets):
         """See what nobody declares."""
@@ -164,14 +169,13 @@ class Reader:
                 self._own_record(message.key, message.provider_peers, audience)
 
     def _own_record(self, key, records, audience=""):
-        name = self._keys.get(key, b"")
-        item = self._links.get(name, "")
-        self.note("DHT", "provide", "locator", key, item, audience)
+        about = self._about(self._keys.get(key))
+        self.note("DHT", "provide", "locator", key, about, audience)
         for record in records:
             if record.peer_id != self._node:
                 self.undeclared("DHT: a record of another peer", record.peer_id)
             for addr in record.addrs:
-                self.note("DHT", "provide", "addrs", addr, item, audience)
+                self.note("DHT", "provide", "addrs", addr, about, audience)
 
     def answers(self, octets, asked):
         """Read how the node answers as a server; ``asked`` are the octets of the questions."""
@@ -221,19 +225,19 @@ class Reader:
 
     def asks(self, octets):
         """Read what the node says as a getter."""
-        item = ""
+        about = self._about(None)
         for message, frame, _ in self._messages(octets):
             match message:
                 case m.HelloMessage():
                     self.note("exchange", "protocols", "hello", frame)
                 case m.WantMessage(name, proof):
-                    item = self._links.get(name, "")
-                    self.note("exchange", "want", "locator", name, item)
-                    self.note("exchange", "want", "proof", proof, item)
+                    about = self._about(name)
+                    self.note("exchange", "want", "locator", name, about)
+                    self.note("exchange", "want", "proof", proof, about)
                 case m.DeliveredMessage():
-                    self.note("exchange", "want", "delivered", frame, item)
+                    self.note("exchange", "want", "delivered", frame, about)
                 case _ if isinstance(message, REQUESTS):
-                    self.note("exchange", "want", "requests", frame, item)
+                    self.note("exchange", "want", "requests", frame, about)
                 case _:
                     self.undeclared(f"exchange: {type(message).__name__} of a getter", frame)
 
@@ -241,49 +245,49 @@ class Reader:
         """Read how the node answers as a provider; ``asked`` are the octets of the getter."""
         said = [message for message, _, _ in self._messages(asked, judged=False)]
         wanted = next((one.locator for one in said if isinstance(one, m.WantMessage)), b"")
-        item = self._links.get(wanted, "")
+        about = self._about(wanted)
         requests = defaultdict(
             lambda: None, {one.request_id: one for one in said if hasattr(one, "request_id")}
         )
         for message, frame, raw in self._messages(octets):
-            self._given(message, frame, raw, item, requests)
+            self._given(message, frame, raw, about, requests)
 
-    def _given(self, message, frame, raw, item, requests):
+    def _given(self, message, frame, raw, about, requests):
         match message:
             case m.HelloMessage():
                 self.note("exchange", "protocols", "hello", frame)
             case m.GrantMessage(proof, until):
-                self.note("exchange", "grant", "proof", proof, item)
+                self.note("exchange", "grant", "proof", proof, about)
                 if until:
-                    self.note("exchange", "grant", "until", until.to_bytes(8, "big"), item)
+                    self.note("exchange", "grant", "until", until.to_bytes(8, "big"), about)
             case m.RefusalMessage():
                 self.note("exchange", "refusal", "code", frame)
             case m.OpeningsPage(request_id, share, entries, _) if requests[request_id]:
-                self._opened(share.slots if share else (), item, "share_")
+                self._opened(share.slots if share else (), about, "share_")
                 for entry in entries:
-                    self._opened(entry.slots, item)
+                    self._opened(entry.slots, about)
             case m.BlocksHead(request_id) if requests[request_id]:
                 is_manifest = isinstance(requests[request_id], m.ManifestRequest)
-                self.note("exchange", "manifest" if is_manifest else "content", "octets", raw, item)
+                self.note("exchange", "manifest" if is_manifest else "content", "octets", raw, about)
             case m.HaveMessage(request_id) if requests[request_id]:
-                self.note("exchange", "content", "octets", frame, item)
+                self.note("exchange", "content", "octets", frame, about)
             case m.CataloguePage(request_id, items) if requests[request_id]:
                 for one in items:
                     self._listed(one)
             case _:
                 self.undeclared(f"exchange: {type(message).__name__} of a provider, unasked", frame)
 
-    def _opened(self, slots, item, prefix=""):
+    def _opened(self, slots, about, prefix=""):
         for slot in slots:
             if isinstance(slot, OpenSlot):
-                self.note("exchange", "openings", prefix + slot.slot, slot.value, item)
+                self.note("exchange", "openings", prefix + slot.slot, slot.value, about)
 
     def _listed(self, one):
         item = one.manifest_cid or self._titles.get(one.title, "")
         for field in ("manifest_cid", "title", "entries", "size", "link"):
             value = getattr(one, field)
             if value is not None:
-                self.note("exchange", "catalogue", field, str(value).encode(), item)
+                self.note("exchange", "catalogue", field, str(value).encode(), (item, ""))
 
 
 _ASKED = (KadType.FIND_NODE, KadType.GET_PROVIDERS, KadType.ADD_PROVIDER)

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.process
 NOT_EXERCISED = {}
 """Rows of the census, as (channel, view, field), that the day does not bring about, and why."""
 OBSERVERS = {"router", "server", "friend", "member", "keeper", "stranger"}
+ASKED_OF_ONE = {("DHT", "provide", "locator"), ("DHT", "provide", "addrs")}
+"""What a peer of the network is told by the node itself as a DHT server would tell it, says the census below its rows."""
 BUILT = [row for row in census() if row["default"] != NOT_BUILT]
 DECLARED = {(channel, row["view"], row["field"]) for row in BUILT for channel in channels(row)}
 
@@ -41,7 +43,7 @@ def seen(day):
 @pytest.fixture(scope="session")
 def ledger(day):
     return {
-        (one["network_id"], one["audience"], one["view"], field, one["item"])
+        (one["network_id"], one["audience"], one["view"], field, one["item"], one["link"])
         for one in day.facts["ledger"]
         for field in one["fields"]
     }
@@ -98,6 +100,8 @@ def _kinds(one, holders):
     kinds = {"anyone"}
     if one.network_id != OPEN:
         kinds.add("dht-servers" if one.audience.startswith("dht-servers") else "members")
+    if one.row in ASKED_OF_ONE and one.network_id != OPEN:
+        kinds.add("dht-servers")
     if (one.audience, one.item) in holders:
         kinds.add("link-holders")
     return kinds
