@@ -94,10 +94,11 @@ def of_machine():
         "build of the kernel": platform.version(),
         "Python": platform.python_version(),
         "platform": platform.platform(),
+        "name of this machine": platform.node(),
         "program version": program,
         **versions,
     }
-    return [canary(name, text) for name, text in found.items() if len(text) >= 5]
+    return [canary(name, text) for name, text in found.items() if len(text) >= 5 and text != "localhost"]
 
 
 def of_host(name, network_id, peer_id, peer_id_octets, addrs):
