@@ -89,6 +89,10 @@ vectors-check: $(STAMP) ## tests/vectors is what the code makes
 census: $(STAMP) ## docs/disclosure.md, views, protos and engine agree
 	$(BIN)/python -m pytest -q tests/disclosure
 
+.PHONY: mutants
+mutants: $(STAMP) ## break the tree in each way that tests/leaks lists: the leak tests must notice
+	$(BIN)/python scripts/mutants.py
+
 .PHONY: docs
 docs: $(STAMP) ## links in the documents, news fragments
 	$(BIN)/python scripts/check_docs.py

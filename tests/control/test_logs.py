@@ -14,9 +14,12 @@ INVITE = "ptinvite:AAAAsecret"
 def written():
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    ours = logging.getLogger("peertransfer")
+    own_level = ours.level
     yield io.StringIO()
     root.handlers[:] = handlers
     root.setLevel(level)
+    ours.setLevel(own_level)
     logging.captureWarnings(capture=False)
 
 
@@ -26,6 +29,18 @@ def test_nothing_is_written_before_the_start_is_known(written):
     assert written.getvalue() == ""
     log.let_through()
     assert "early" in written.getvalue()
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "error"])
+@pytest.mark.parametrize("name", [None, "hypercorn.error", "somebody"])
+def test_a_library_is_heard_from_a_warning_on(written, level, name):
+    start_logging(level, as_json=False, stream=written).let_through()
+    library = logging.getLogger(name)
+    library.debug("Setting on_close for peer 12D3KooWWhole")
+    library.info("listening on /ip4/192.0.2.1/tcp/4001")
+    assert written.getvalue() == ""
+    library.warning("odd")
+    assert ("odd" in written.getvalue()) == (level != "error")
 
 
 def test_afterwards_lines_come_at_once(written):

@@ -56,9 +56,9 @@ class Person:
         """Make the home."""
         return self.ask("init", "--accept-privacy")
 
-    def start(self, listen=LOOPBACK):
+    def start(self, listen=LOOPBACK, *options):
         """Start the long-lived node, and wait for its ready line."""
-        line = [str(PROGRAM), "--home", str(self.home), "run", "--listen", listen]
+        line = [str(PROGRAM), "--home", str(self.home), "run", "--listen", listen, *options]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True

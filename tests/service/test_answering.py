@@ -56,9 +56,11 @@ async def test_each_frame_has_its_row_and_each_row_its_frame(tmp_path, name):
         assert sum(row["octets"] for row in rows) == kit.leaf_octets_answered(one.wire)
         assert all(row["count"] == 1 for row in rows)
         asked = [row for row in await told_entries(one.getter.ledger) if row["view"] != "protocols"]
-        assert [(row["view"], row["item"], row["peer_id"]) for row in asked] == [
+        assert {(row["view"], row["item"], row["peer_id"]) for row in asked} == {
             ("want", one.cid, kit.PROVIDER)
-        ]
+        }
+        said = [["locator", "proof"], *([["requests"]] if CONVERSATIONS[name](0) else [])]
+        assert [row["fields"] for row in asked] == said
 
 
 async def test_a_row_is_on_the_disk_before_its_frame_goes(tmp_path, monkeypatch):
@@ -243,6 +245,21 @@ async def test_a_file_that_changed_is_refused_as_changed(tmp_path):
         (tmp_path / "shared" / "small").write_bytes(b"y" * 100)
         with pytest.raises(ChangedError):
             await kit.take(asking, kit.blocks_of(one.places["small"], 1))
+
+
+async def test_what_a_getter_says_under_its_want_is_recorded_when_it_says_it(tmp_path):
+    async with kit.scene(tmp_path) as one:
+
+        async def told():
+            rows = await told_entries(one.getter.ledger)
+            return {field for row in rows if row["view"] == "want" for field in row["fields"]}
+
+        async with one.ask() as asking:
+            assert await told() == {"locator", "proof"}
+            await kit.take(asking, kit.manifest_part)
+            assert await told() == {"locator", "proof", "requests"}
+            await asking.delivered()
+            assert await told() == {"locator", "proof", "requests", "delivered"}
 
 
 async def test_what_is_delivered_is_kept(tmp_path):

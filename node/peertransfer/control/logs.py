@@ -29,8 +29,9 @@ MAX_TEXT = 2_048
 _SECRET = re.compile(r"(peertransfer:|ptinvite:)[^\s'\"]+")
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """Attributes that every record has; what is left is the event's."""
-_QUIET = ("libp2p", "multiaddr", "hypercorn", "async_service", "trio", "asyncio")
-"""Libraries whose lines are not ours to show below a warning."""
+_OURS = "peertransfer"
+"""Below a warning only these lines are shown: those of libraries, some of which are logged on the root
+logger, hold whole peer IDs and addresses."""
 
 
 def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) -> HeldLog:
@@ -46,9 +47,9 @@ def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) ->
     held = HeldLog(target)
     root = logging.getLogger()
     root.handlers[:] = [held]
-    root.setLevel(level.upper())
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    ours = logging.getLogger(_OURS)
+    ours.setLevel(level.upper())
+    root.setLevel(max(logging.WARNING, ours.level))
     logging.captureWarnings(capture=True)
     return held
 

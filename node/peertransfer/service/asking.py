@@ -65,10 +65,13 @@ class Wanted:
 class Asking:
     """A stream on which the provider granted our want (or, for a catalogue, said hello)."""
 
-    def __init__(self, stream: PeerStream, machine: Getter, want: Want) -> None:
+    def __init__(self, stream: PeerStream, machine: Getter, want: Want, door: Door) -> None:
         self._stream = stream
         self._machine = machine
         self._want = want
+        self._door = door
+        self._let_out: set[str] = set()
+        self._letting_out = trio.Lock()
         self._waiting: dict[int, trio.MemorySendChannel[Answer | PeertransferError]] = {}
         self._slots = trio.Semaphore(max(1, min(MAX_REQUESTS, machine.request_limit)))
         self._failure: PeertransferError | None = None
@@ -104,6 +107,7 @@ class Asking:
             StreamLostError, PeerTimeoutError, RemoteProtocolError: the stream is over.
         """
         async with self._slots:
+            await self._say_more("requests")
             if self._failure is not None:
                 raise self._failure
             request_id, frame = ask(self._machine, self._want)
@@ -121,7 +125,15 @@ class Asking:
     async def delivered(self) -> None:
         """Tell the provider that all that was wanted arrived and verified, where the policy lets us."""
         if self._want.view.delivered and self._failure is None:
+            await self._say_more("delivered")
             await self._stream.send(self._machine.delivered(self._want))
+
+    async def _say_more(self, field: str) -> None:
+        """Record a further field of the want before it goes out for the first time."""
+        async with self._letting_out:
+            if field not in self._let_out:
+                await self._door.record(self._want, (field,), now=wall_clock())
+                self._let_out.add(field)
 
     # --- the reader --------------------------------------------------------------------------------
 
@@ -252,7 +264,7 @@ async def open_asking(
     try:
         await _greet(stream, machine, door, asker)
         want = await _want(stream, machine, door, asker, wanted)
-        asking = Asking(stream, machine, want)
+        asking = Asking(stream, machine, want, door)
         async with open_nursery() as nursery:
             nursery.start_soon(asking.read)
             yield asking
@@ -285,7 +297,8 @@ async def _want(stream: PeerStream, machine: Getter, door: Door, asker: Asker, w
             asker, item_cid=wanted.cid, locator=wanted.locator, proof=machine.want_proof(), now=now
         )
     )
-    want = await door.release(decision, peer_id=stream.peer_id, now=now)
+    # What is said under the want is recorded when it is said: a provider that refuses is told no more.
+    want = await door.release(decision, peer_id=stream.peer_id, now=now, parts=("locator", "proof"))
     if want is None:
         raise RefusedError("Your own policy lets no want out", "Allow `want` in policy.toml.")
     if wanted is not None:

@@ -6,6 +6,7 @@ Spec: ARCHITECTURE.md 3.8.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from peertransfer.disclosure.disclosed import Decision, Denied, Disclosed, DisclosureRecord
@@ -13,6 +14,8 @@ from peertransfer.disclosure.views import View
 from peertransfer.policy.engine import Engine
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from peertransfer.disclosure.audience import Audience
     from peertransfer.policy.rules import Policy
     from peertransfer.service.spending import Spending
@@ -47,10 +50,18 @@ class Door:
         """The engine that is asked now."""
         return self._policy.engine
 
-    async def release(self, decision: Decision[V, A], *, peer_id: str, now: int) -> Disclosed[V, A] | None:
+    async def release(
+        self, decision: Decision[V, A], *, peer_id: str, now: int, parts: Collection[str] | None = None
+    ) -> Disclosed[V, A] | None:
         """Record ``decision`` and return what may leave, or ``None``.
 
         To be called as soon as it was made: what it uses of a limit is booked before the first checkpoint.
+
+        Args:
+            decision: the engine's.
+            peer_id: who gets the view, or asked for it.
+            now: Unix seconds.
+            parts: the fields that go out now; each other one takes ``record`` before it does. ``None``: all.
 
         Raises:
             StoreError: the ledger can't be written; then nothing leaves.
@@ -60,9 +71,18 @@ class Door:
             return None
         if self._policy.spending.charge(self.engine.limits, decision.records, now):
             await self._policy.spending.save()
-        # A view that shows nothing discloses nothing.
-        await self._ledger.record([one for one in decision.records if one.fields], now=now)
+        await self.record(decision, parts, now=now)
         return decision
+
+    async def record(self, disclosed: Disclosed[V, A], parts: Collection[str] | None, *, now: int) -> None:
+        """Record that these fields of a view that was released go out now; ``None``: all of them.
+
+        Raises:
+            StoreError: the ledger can't be written; then nothing may leave.
+        """
+        records = disclosed.records if parts is None else [_cut(one, parts) for one in disclosed.records]
+        # A view that shows nothing discloses nothing.
+        await self._ledger.record([one for one in records if one.fields], now=now)
 
     async def refused(self, *, peer_id: str, view: str, item: str, now: int) -> None:
         """Record what a peer asked for in vain; ``item`` only where it exists."""
@@ -84,3 +104,7 @@ class Door:
         if octets:
             await self._ledger.record([record], octets, now=now)
             await self._policy.spending.save()
+
+
+def _cut(record: DisclosureRecord, parts: Collection[str]) -> DisclosureRecord:
+    return replace(record, fields=tuple(one for one in record.fields if one in parts))

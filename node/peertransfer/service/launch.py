@@ -67,7 +67,7 @@ async def _run(
         node = Node(home, load_config(home.config_path), database, listen)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async with open_nursery() as nursery:
-                nursery.start_soon(_obey, signals, node)
+                nursery.start_soon(_obey, signals, node, home)
                 await nursery.start(node.run)
                 await nursery.start(serve, node)
                 on_ready({"hosts": node.describe_hosts()})
@@ -76,12 +76,14 @@ async def _run(
                 nursery.cancel_scope.cancel()
 
 
-async def _obey(signals: object, node: Node) -> None:
+async def _obey(signals: object, node: Node, home: Home) -> None:
     async for number in signals:  # type: ignore[attr-defined]
         if number == signal.SIGHUP:
             try:
                 await node.policy_reload()
             except PeertransferError as error:
-                log.warning("policy_kept", extra={"reason": str(error)})
+                # Where the home is has no place in a log that somebody is shown.
+                reason = str(error).replace(str(home.policy_path), home.policy_path.name)
+                log.warning("policy_kept", extra={"reason": reason})
         else:
             await node.stop()
