@@ -12,7 +12,6 @@ from peertransfer.disclosure.frame import seal_frame
 from peertransfer.disclosure.views import LookupView, ProvideView
 from peertransfer.membership.network import kad_protocol_id
 from peertransfer.net.host import NetworkHost
-from peertransfer.policy.engine import Engine
 from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.preset import CLOSED
 from peertransfer.service.asking import Wanted, open_asking
@@ -22,6 +21,7 @@ from peertransfer.service.home_setup import init_home
 from peertransfer.service.host_runtime import HostRuntime
 from peertransfer.service.node import Node
 from peertransfer.service.served_shares import ServedShares
+from peertransfer.service.spending import Spending
 from peertransfer.store.database import Database
 from peertransfer.store.home import open_home
 from peertransfer.store.ledger import Ledger
@@ -135,6 +135,6 @@ async def run_host(folder, name, ip, network):
                 listen_addrs=[f"/ip4/{ip}/tcp/0"],
             )
         )
-        policy = PolicyInForce(Engine(parse_policy(CLOSED, "policy.toml")))
+        policy = PolicyInForce(parse_policy(CLOSED, "policy.toml"), Spending(database))
         door = Door(policy, Ledger(database), network.network_id)
         yield Observer(HostRuntime(host, network, door, ServedShares(database)))
