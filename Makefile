@@ -78,11 +78,11 @@ schema: $(STAMP) ## write the JSON Schema of policy.toml anew
 	$(BIN)/python scripts/generate_schema.py
 
 .PHONY: vectors
-vectors: $(STAMP) ## write tests/vectors anew; a changed vector is a changed protocol
+vectors: $(STAMP) ## write tests/vectors and fuzz seeds anew; a changed vector is a changed protocol
 	$(BIN)/python scripts/make_vectors.py
 
 .PHONY: vectors-check
-vectors-check: $(STAMP) ## tests/vectors is what the code makes
+vectors-check: $(STAMP) ## tests/vectors and fuzz seeds are what the code makes
 	$(BIN)/python scripts/make_vectors.py --check
 
 .PHONY: census
@@ -100,7 +100,7 @@ docs: $(STAMP) ## links in the documents, news fragments
 
 .PHONY: lock
 lock: ## compile the hash-pinned lock files (needs uv)
-	cd requirements && for name in runtime dev bench; do uv pip compile -q --generate-hashes --no-emit-index-url --universal \
+	cd requirements && for name in runtime dev bench fuzz; do uv pip compile -q --generate-hashes --no-emit-index-url --universal \
 	  --python-version 3.11 --override overrides.txt $$name.in -o $$name.txt; done
 
 .PHONY: check
@@ -122,6 +122,15 @@ bench-check: $(STAMP) ## ratios of a quick run against the committed ones (BENCH
 bench-profile: $(STAMP) ## where the time of both nodes goes: docs/profile.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
 	PYTHONPATH=scripts $(BIN)/python -m bench profile $(BENCH)
+
+.PHONY: fuzz
+fuzz: $(STAMP) ## fuzz every parser of strangers' octets and people's files (SECONDS=60 each); writes docs/fuzz.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python scripts/fuzz.py $(TARGETS)
+
+.PHONY: soak
+soak: $(STAMP) ## run real nodes under a mixed load for MINUTES=60 and look for leaks; writes docs/soak.md
+	$(BIN)/python scripts/soak.py
 
 .PHONY: figures
 figures: $(STAMP) ## write docs/performance.md and the README's table anew from docs/performance.jsonl

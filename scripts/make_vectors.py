@@ -1,4 +1,4 @@
-"""Write ``tests/vectors`` anew, or check that what is committed is what would be written.
+"""Write ``tests/vectors`` and the seeds of fuzzing anew, or check that they are what would be written.
 
 Usage: make_vectors.py [--check]
 
@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 KIT = ROOT / "tests" / "kit"
+WRITTEN = (ROOT / "tests" / "vectors", ROOT / "tests" / "fuzz" / "corpus" / "seeds")
+"""Nothing stands here that was not made."""
 
 
 def made() -> dict[Path, bytes]:
@@ -29,7 +31,7 @@ def made() -> dict[Path, bytes]:
 def main() -> int:
     """Write what differs, or name it; exit code 1 where ``--check`` finds something."""
     vectors = made()
-    kept = {path for path in (ROOT / "tests" / "vectors").rglob("*") if path.is_file()}
+    kept = {path for folder in WRITTEN for path in folder.rglob("*") if path.is_file()}
     strangers = sorted(kept - vectors.keys())
     changed = [path for path, octets in vectors.items() if path not in kept or path.read_bytes() != octets]
     is_check = "--check" in sys.argv[1:]

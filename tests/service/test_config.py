@@ -1,5 +1,6 @@
 """What a person can get wrong in ``config.toml``: the file, the line and how to mend it."""
 
+import time
 from dataclasses import fields
 
 import pytest
@@ -78,3 +79,39 @@ def test_a_node_that_listens_nowhere_says_that_its_link_is_of_no_use():
     (sentence,) = who_could_reach([], "open", "open")
     assert "listens nowhere" in sentence
     assert "config.toml" in sentence
+
+
+@pytest.mark.parametrize(
+    ("octets", "line", "said"),
+    [
+        (b"version = 1\nlisten = \xff", 2, "not UTF-8"),
+        (b"version = 1\nlisten = [", 2, "not TOML"),
+        (b"listen = " + b"[" * 5000, 1, "nested too deeply"),
+        (b"version = " + b"1" * 5000, 1, "not TOML"),
+        (b"\n" + b"a." * 100_000 + b"a = 1", 2, "too many parts"),
+    ],
+    ids=["not text", "cut", "deep", "huge number", "long key"],
+)
+def test_a_file_that_can_not_be_read_is_answered_with_its_line(octets, line, said):
+    with pytest.raises(ConfigError, match=said) as caught:
+        parse_config(octets, "config.toml")
+    assert caught.value.message.startswith(f"config.toml, line {line}: ")
+    assert (caught.value.line, caught.value.file) == (line, "config.toml")
+    assert caught.value.hint.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n" * 900_000 + '"\\u0061" = 1',
+        "a" * 900_000 + " = 1",
+        'transport = "' + "a" * 900_000 + '"',
+        "\n" * 900_000 + '[limits]\n"\\u0061" = 1',
+        "[limits]\n" + "a" * 900_000 + " = 1",
+    ],
+    ids=["blank lines", "long key", "long word", "lines before a limit", "long limit"],
+)
+def test_a_large_file_is_refused_quickly_and_in_a_line(text):
+    began = time.thread_time()
+    assert len(wrong(text).message) < 200
+    assert time.thread_time() - began < 1

@@ -27,7 +27,7 @@ from peertransfer.store import syscalls
 from peertransfer.store.partial import Target
 from peertransfer.store.partial_folder import MAX_UNSYNCED, SYNC_SECONDS
 from peertransfer.store.placing import PARTIAL_FOLDER
-from peertransfer.store.transfers import Transfers
+from peertransfer.store.transfers import EntryProgress, Transfers
 
 FILE = file_to_send(octets_of(5 * CHUNK_SIZE + 9))
 LARGE = file_to_send(octets_of(20 * CHUNK_SIZE))
@@ -262,6 +262,18 @@ async def test_what_the_journal_says_of_other_octets_is_not_believed(here):
     other = file_to_send(octets_of(5 * CHUNK_SIZE + 9, seed=1))
     async with here.folder() as folder:
         file = await folder.open_file(other.target("f"), other.leaf_cid)
+        assert list(file.missing()) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("bitmap", [b"", b"\xff", b"\x01\x00"], ids=["none", "a leaf too many", "too long"])
+async def test_a_journal_that_can_not_be_read_is_not_believed(here, bitmap):
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
+        await file.write(FILE.leaves([0]))
+    root = FILE.target("f").root.to_bytes()
+    await here.transfers.mark(TRANSFER, {0: EntryProgress(root, is_done=False, bitmap=bitmap)})
+    async with here.folder() as folder:
+        file = await folder.open_file(FILE.target("f"), FILE.leaf_cid)
         assert list(file.missing()) == [0, 1, 2, 3, 4, 5]
 
 

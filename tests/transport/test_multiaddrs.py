@@ -155,7 +155,22 @@ def test_a_peer_id_in_cid_form_is_the_same():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "1", "b", "bafz", "b!!", "b" * 200, "1" * 64, "1" * 65, "0OIl", PEER[:-1], PEER + "1", PEER.lower()],
+    [
+        "",
+        "1",
+        "b",
+        "bafz",
+        "b!!",
+        "b" * 200,
+        "1" * 64,
+        "1" * 65,
+        "0OIl",
+        PEER[:-1],
+        PEER + "1",
+        PEER.lower(),
+        "b\u00e9",
+        "b\udcff",
+    ],
 )
 def test_another_peer_id_is_refused(text):
     with pytest.raises(UsageError):

@@ -210,6 +210,25 @@ def test_octets_on_a_reset_stream_are_dropped_within_its_window_and_end_the_sess
         hear(opened, pack_header(DATA, 0, 1, 1))
 
 
+@pytest.mark.parametrize("flags", [0, FIN])
+def test_a_stream_that_we_reset_within_a_frame_is_over_once_and_the_rest_of_the_frame_is_dropped(
+    opened, flags
+):
+    octets = data(1, b"hello", flags)
+    assert hear(opened, octets[:14]) == [DataReceived(1, b"he")]
+    opened.reset(1)
+    assert hear(opened, octets[14:], pack_header(PING, ACK, 0, 7)) == [PingAnswered(7)]
+    assert opened.stream_count == 0
+
+
+def test_a_frame_that_both_ends_and_resets_its_stream_resets_it(opened):
+    assert hear(opened, data(1, b"hello", FIN | RST), pack_header(PING, ACK, 0, 7)) == [
+        StreamReset(1),
+        PingAnswered(7),
+    ]
+    assert opened.stream_count == 0
+
+
 def test_of_many_reset_streams_the_late_octets_are_dropped_as_well(server):
     for number in range(1, 4 * MAX_LINGERING, 2):
         hear(server, pack_header(WINDOW_UPDATE, SYN, number, 0))

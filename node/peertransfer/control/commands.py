@@ -8,6 +8,7 @@ Spec: CLI.md, "Commands".
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -33,6 +34,9 @@ class Kind(Enum):
     TEXT = auto()
     LONG_TEXT = auto()
     TEXTS = auto()
+    PATH = auto()
+    """Text that names a file: its octets need not be UTF-8, then they come as ``os.fsdecode`` gives them."""
+    PATHS = auto()
     NUMBER = auto()
     FLAG = auto()
 
@@ -54,6 +58,7 @@ class Command:
 
 
 _TEXT, _TEXTS, _NUMBER, _FLAG = Kind.TEXT, Kind.TEXTS, Kind.NUMBER, Kind.FLAG
+_PATH, _PATHS = Kind.PATH, Kind.PATHS
 
 _SHARE_OPTIONS: Final = {
     "network": _TEXT,
@@ -86,21 +91,21 @@ _ALL = (
     Command("status"),
     Command("identities"),
     Command("peers"),
-    Command("share", {"paths": _TEXTS}, _SHARE_OPTIONS, is_long=True, keeps_node=True),
+    Command("share", {"paths": _PATHS}, _SHARE_OPTIONS, is_long=True, keeps_node=True),
     Command("unshare", {"ref": _TEXT}),
     Command("deliveries_follow", {"manifest_cid": _TEXT}, is_long=True, keeps_node=True),
     Command("link_create", {"share": _TEXT}, {"name": _TEXT, "expires_at": _NUMBER}),
     Command("link_list"),
     Command("link_show", {"link": _TEXT}),
     Command("link_end", {"ref": _TEXT}),
-    Command("get", {"link": _TEXT, "dest": _TEXT}, _GET_OPTIONS, is_long=True, keeps_node=True),
+    Command("get", {"link": _TEXT, "dest": _PATH}, _GET_OPTIONS, is_long=True, keeps_node=True),
     Command("ls", {}, {"target": _TEXT}),
     Command("transfers"),
     Command("pause", {"transfer_id": _TEXT}),
     Command("resume", {"transfer_id": _TEXT}, is_long=True, keeps_node=True),
     Command("cancel", {"transfer_id": _TEXT}),
     Command("policy_show"),
-    Command("policy_check", {"text": Kind.LONG_TEXT, "file": _TEXT}),
+    Command("policy_check", {"text": Kind.LONG_TEXT, "file": _PATH}),
     Command("policy_reload"),
     Command("ledger", {}, _LEDGER_FILTERS),
     Command("ledger_check", {}, {"head": _TEXT}),
@@ -146,8 +151,9 @@ def _nearest(name: str, known: Mapping[str, Kind]) -> str:
 
 
 def _checked(name: str, kind: Kind, value: object) -> object:
-    if kind is Kind.TEXTS:
-        if isinstance(value, list) and len(value) <= MAX_TEXTS and all(_is_text(one) for one in value):
+    if kind in _KIND_OF_EACH:
+        each = _KIND_OF_EACH[kind]
+        if isinstance(value, list) and len(value) <= MAX_TEXTS and all(_fits(each, one) for one in value):
             return tuple(value)
     elif _fits(kind, value):
         return value
@@ -155,8 +161,8 @@ def _checked(name: str, kind: Kind, value: object) -> object:
 
 
 def _fits(kind: Kind, value: object) -> bool:
-    if kind is Kind.TEXT:
-        return _is_text(value)
+    if kind in _STRANGE:
+        return isinstance(value, str) and len(value) <= MAX_TEXT and not _STRANGE[kind].search(value)
     if kind is Kind.LONG_TEXT:
         return isinstance(value, str)
     if kind is Kind.FLAG:
@@ -164,14 +170,18 @@ def _fits(kind: Kind, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_TEXT and "\0" not in value
-
-
+_KIND_OF_EACH = {Kind.TEXTS: Kind.TEXT, Kind.PATHS: Kind.PATH}
+_STRANGE = {
+    Kind.TEXT: re.compile(r"[\0\ud800-\udfff]"),
+    Kind.PATH: re.compile(r"[\0\ud800-\udc7f\udd00-\udfff]"),
+}
+"""What can't be in it: NUL, and halves of a character, which JSON can carry and UTF-8 can't."""
 _WORDS = {
-    Kind.TEXT: "text",
+    Kind.TEXT: "text in UTF-8",
     Kind.LONG_TEXT: "text",
-    Kind.TEXTS: "list of texts",
+    Kind.TEXTS: "list of texts in UTF-8",
+    Kind.PATH: "path",
+    Kind.PATHS: "list of paths",
     Kind.NUMBER: "whole number",
     Kind.FLAG: "truth value",
 }

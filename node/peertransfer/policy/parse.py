@@ -6,8 +6,6 @@ file and keeps no policy: whoever calls keeps the old one. Spec: docs/policy.md.
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
@@ -18,6 +16,7 @@ from peertransfer.policy.groups import parse_groups
 from peertransfer.policy.lines import Lines
 from peertransfer.policy.rule_parser import RuleParser
 from peertransfer.policy.rules import Policy, Rule
+from peertransfer.policy.toml import parse_toml
 from peertransfer.policy.words import hint, quoted
 
 MAX_SIZE = 1 << 20
@@ -26,14 +25,10 @@ MAX_RULES = 10_000
 """Rules of a policy; each is looked at once when it is read."""
 MAX_EXPECTATIONS = 1000
 """Claims of a policy about itself; each is checked whenever it is read."""
-MAX_DOTS = 8
-"""Dots of a key; a rule has one, and reading takes time that grows with the square of their number."""
 VERSION = 1
 """The only version of the language."""
 
 TOP_KEYS = ("version", "groups", "rule", "expect")
-_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
-_AT_END = " (at end of document)"
 
 Table: TypeAlias = Mapping[str, object]
 
@@ -71,7 +66,7 @@ def _check_size(size: int, file: str) -> None:
 def _parse(text: str, file: str) -> Policy:
     lines = Lines(text)
     _check_shape(lines, file)
-    table = _toml(text, file)
+    table = parse_toml(text, lines, lambda line, what, mend: _error(file, line, what, mend))
     for key in table:
         if key not in TOP_KEYS:
             raise _error(file, lines.of_key(key), f"unknown key {quoted(key)}", hint(key, TOP_KEYS))
@@ -84,9 +79,6 @@ def _parse(text: str, file: str) -> Policy:
 
 def _check_shape(lines: Lines, file: str) -> None:
     """Refuse what would take long to read, before it is read."""
-    long_key = lines.of_long_key(MAX_DOTS)
-    if long_key is not None:
-        raise _error(file, long_key, "a key has too many parts", "a rule needs two, as in show.openings")
     for table, most in (("rule", MAX_RULES), ("expect", MAX_EXPECTATIONS)):
         _check_count(lines, file, table, lines.count(table), most)
 
@@ -95,23 +87,6 @@ def _check_count(lines: Lines, file: str, table: str, count: int, most: int) -> 
     if count > most:
         what = f"there are {count} tables [[{table}]], and at most {most} are read"
         raise _error(file, lines.of_table(table, most), what, "merge some")
-
-
-def _toml(text: str, file: str) -> Table:
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise _error(file, 1, "its values are nested too deeply", "a rule needs two levels") from error
-    except ValueError as error:
-        message = str(error)
-        found = _AT_LINE.search(message)
-        line = int(found[1]) if found else text.rstrip().count("\n") + 1
-        what = message[: found.start()] if found else message.removesuffix(_AT_END)
-        more = " at the end of the file" if message.endswith(_AT_END) else ""
-        what = what[:1].lower() + what[1:] + more
-        raise _error(
-            file, line, f"this is not TOML: {what}", "look for a missing quote, bracket or comma"
-        ) from error
 
 
 def _check_version(table: Table, lines: Lines, file: str) -> None:

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from peertransfer.content.names import display
 from peertransfer.errors import ConfigError, UsageError
-from peertransfer.service.config_limits import HEADER, NAMES, TABLE, limits_text, parse_limits
+from peertransfer.policy.lines import Lines
+from peertransfer.policy.toml import parse_toml
+from peertransfer.service.config_limits import (
+    HEADER,
+    LONGEST,
+    NAMES,
+    TABLE,
+    key_pattern,
+    limits_text,
+    parse_limits,
+)
 from peertransfer.store.ledger_retention import DAY_SECONDS, Retention
 from peertransfer.transport.limits import Limits
 from peertransfer.transport.multiaddrs import TcpAddr
@@ -123,18 +132,25 @@ def parse_config(octets: bytes, file: str) -> Config:
     Raises:
         ConfigError: with file, line and the mend.
     """
+
+    def mistake(line: int, what: str, mend: str) -> ConfigError:
+        return ConfigError(
+            f"{file}, line {line}: {what}", mend[0].upper() + mend[1:] + ".", file=file, line=line
+        )
+
     try:
         text = octets.decode()
-        values = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise ConfigError(f"{file} is not valid TOML: {exc}", "Mend it there.", file=file) from exc
+    except UnicodeDecodeError as exc:
+        line = octets.count(b"\n", 0, exc.start) + 1
+        raise mistake(line, "the file is not UTF-8", "save it with the encoding UTF-8") from exc
+    values = parse_toml(text, Lines(text), mistake)
     known = {field.name: field for field in fields(Config)}
     defaults = Config()
     checked: dict[str, object] = {}
     for key, value in values.items():
         where = _Place(file, text, key)
         if key not in known:
-            raise where.error(f"unknown key {key!r}", _hint_for(key, known))
+            raise where.error(f"unknown key {key[:LONGEST]!r}", _hint_for(key, known))
         if key == TABLE:
             checked[key] = parse_limits(value, text, file)
         else:
@@ -146,7 +162,7 @@ def parse_config(octets: bytes, file: str) -> Config:
     transport = str(checked.get("transport", "own"))
     if transport not in TRANSPORTS:
         where = _Place(file, text, "transport")
-        raise where.error(f"unknown transport {transport!r}", _nearest(transport, TRANSPORTS))
+        raise where.error(f"unknown transport {transport[:LONGEST]!r}", _nearest(transport, TRANSPORTS))
     return Config(**checked)  # type: ignore[arg-type]
 
 
@@ -164,7 +180,7 @@ class _Place:
         return ConfigError(f"{self.file}, line {line}: {what}", hint, file=self.file, line=line, key=self.key)
 
     def _line_of(self, value: str) -> int:
-        found = re.search(rf"^\s*\"?{re.escape(self.key)}\"?\s*=", self.text, re.MULTILINE)
+        found = re.search(rf"^[ \t]*{key_pattern(self.key)}", self.text, re.MULTILINE)
         if found is None:
             return 0
         at = max(found.start(), self.text.find(value, found.end()) if value else 0)
@@ -179,7 +195,7 @@ def _hint_for(key: str, known: Iterable[str]) -> str:
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     words = list(known)
-    near = difflib.get_close_matches(word, words, 1)
+    near = difflib.get_close_matches(word[:LONGEST], words, 1)
     return f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(words)}."
 
 

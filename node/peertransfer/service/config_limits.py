@@ -13,6 +13,8 @@ from peertransfer.transport.limits import LimitFacts, Limits, facts
 
 TABLE = "limits"
 HEADER = f"[{TABLE}]"
+LONGEST = 64
+"""Characters of a wrong word that are looked at and told; no valid one is longer."""
 NAMES = tuple(one.name for one in facts())
 _HEAD = f"""\
 # What strangers may cost this node, and why; `peertransfer status` tells which limit was reached, how often.
@@ -49,9 +51,10 @@ def parse_limits(values: object, text: str, file: str) -> Limits:
     for name, value in values.items():
         line = line_in_table(text, name)
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
+            word = name[:LONGEST]
+            near = difflib.get_close_matches(word, known, 1)
             hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(known)}."
-            raise _error(file, line, name, f"unknown limit {name!r}", hint)
+            raise _error(file, line, name, f"unknown limit {word!r}", hint)
         _check_range(known[name], value, file, line)
     limits = Limits(**values)
     _check_together(limits, values, text, file)
@@ -82,10 +85,20 @@ def _check_together(limits: Limits, values: dict[str, object], text: str, file: 
             )
 
 
+def key_pattern(key: str) -> str:
+    """Return the pattern of ``key``, bare or in quotes, and what stands behind it; of a long one, its head.
+
+    It never crosses a line: else a file of blank lines would cost the square of their number.
+    """
+    end = r"\"?[ \t]*=" if len(key) <= LONGEST else ""
+    return rf"\"?{re.escape(key[:LONGEST])}{end}"
+
+
 def line_in_table(text: str, name: str) -> int:
     """Return the number of the line where the table sets ``name``; 0 where it can't be told."""
-    start = re.search(rf"^\s*\[\s*{TABLE}\s*\]", text, re.MULTILINE)
-    pattern = re.compile(rf"^\s*(?:{TABLE}\s*(?:\.|=.*[{{,]))?\s*\"?{re.escape(name)}\"?\s*=", re.MULTILINE)
+    start = re.search(rf"^[ \t]*\[[ \t]*{TABLE}[ \t]*\]", text, re.MULTILINE)
+    inline = rf"(?:{TABLE}[ \t]*(?:\.|=.*[{{,]))?"
+    pattern = re.compile(rf"^[ \t]*{inline}[ \t]*{key_pattern(name)}", re.MULTILINE)
     found = pattern.search(text, start.end() if start else 0)
     return text.count("\n", 0, found.end()) + 1 if found else 0
 

@@ -22,7 +22,7 @@ import trio
 
 from peertransfer.content.bitmap import Bitmap
 from peertransfer.content.dag import CHUNK_SIZE, FileShape
-from peertransfer.errors import LocalProtocolError, StoreError
+from peertransfer.errors import LocalProtocolError, RemoteProtocolError, StoreError
 from peertransfer.store.disk import disk_errors, write_past_cache
 from peertransfer.store.hashing import read_full
 from peertransfer.store.placing import make_executable
@@ -188,11 +188,13 @@ class PartialFile:
         return str(self._folder.root.path.joinpath(*self.target.path))
 
     def _known(self, progress: EntryProgress | None) -> Bitmap | None:
-        """Return the journal's bitmap, where it is about these very octets."""
-        count = self._shape.leaf_count
+        """Return the journal's bitmap, where it is about these very octets; what is none is no hint."""
         if progress is None or progress.is_done or progress.root != self.target.root.to_bytes():
             return None
-        return Bitmap(count, progress.bitmap) if len(progress.bitmap) == -(-count // 8) else None
+        try:
+            return Bitmap(self._shape.leaf_count, progress.bitmap)
+        except RemoteProtocolError:
+            return None
 
     def _is_leaf_good(self, index: int) -> bool:
         trio.from_thread.check_cancelled()

@@ -193,7 +193,7 @@ def _from_base58(text: str) -> bytes:
 
 
 def _from_cid(text: str) -> bytes:
-    if len(text) > 128:  # noqa: PLR2004 - far over any CID
+    if len(text) > 128 or not text.isascii():  # noqa: PLR2004 - far over any CID
         return b""
     try:
         octets = base64.b32decode(text[1:].upper() + "=" * (-len(text[1:]) % 8))

@@ -342,6 +342,8 @@ class YamuxSession:
     def _forget(self, state: StreamState, *, lingers: bool = False) -> None:
         del self._streams[state.number]
         self.to_send.give(state.waiting_size)
+        if self._body is state:
+            self._body = None  # what is left of its frame is dropped, and its end with it
         state.drop_waiting()
         state.is_closing = state.has_sent_fin = True
         self._places.end(state)
