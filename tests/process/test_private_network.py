@@ -72,3 +72,15 @@ def test_an_expired_invite_is_named(members):
     time.sleep(2)
     assert "expired" in refused(stranger.command("network", "join", "-", text=invite), 5)
     assert stranger.ask("network", "list")["networks"] == []
+
+
+def test_who_leaves_a_network_keeps_no_key_of_it():
+    with people("carol") as (carol,):
+        carol.start()
+        network_id = carol.ask("network", "create", "short")["network_id"]
+        key = carol.home / "keys" / f"{network_id}.key"
+        assert key.exists()
+        assert carol.ask("network", "leave", network_id)["network_id"] == network_id
+        assert not key.exists()
+        assert carol.ask("network", "list")["networks"] == []
+        assert carol.ask("doctor")["checks"]

@@ -319,10 +319,11 @@ class Node:
         return await join(self._hosts, self._networks, network, lambda _: None)
 
     async def network_leave(self, network: str) -> Answer:
-        """Leave a network: its host ends, its secrets and links are forgotten."""
+        """Leave a network: its host ends, its secrets, links and the identity key there are forgotten."""
         found = await self._network(network)
         await self._hosts.stop(found.network_id)
         await self._networks.leave(found.network_id)
+        self._home.key_path(found.network_id).unlink(missing_ok=True)
         await self._shares.load_links()
         return {"network_id": found.network_id, "name": found.name}
 
