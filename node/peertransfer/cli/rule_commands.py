@@ -6,9 +6,9 @@ import click
 
 from peertransfer.cli import asking, ledger_command
 from peertransfer.cli.frame import ANY_PATH, Group, Settings
-from peertransfer.cli.output import number, records, say, show_document, text
+from peertransfer.cli.output import mapping, number, records, say, show_document, text
 from peertransfer.cli.spans import moment_text
-from peertransfer.cli.tables import show_facts
+from peertransfer.cli.tables import show_facts, show_table
 
 
 @click.group(cls=Group)
@@ -55,6 +55,33 @@ def policy_check(settings: Settings, file: str) -> None:
         show_document(answer)
     else:
         say(f"{file} is a valid policy.")
+
+
+@policy.command("explain")
+@click.argument("item", metavar="SHARE")
+@click.option("--as", "peer", required=True, metavar="PEER", help="Whose eyes: a peer ID.")
+@click.option("--with-link", is_flag=True, help="It holds a link of the share.")
+@click.option("--link", metavar="NAME", help="It holds this link of the share.")
+@click.option("--path", metavar="PATH", help="Of one file of the share, not of the share as a whole.")
+@click.option("--network", metavar="ID", help="In which network it asks; without: the share's.")
+@click.pass_obj
+def policy_explain(settings: Settings, /, item: str, **options: object) -> None:
+    """Say what a peer would see of a share, field by field, and by which rule."""
+    given = {name: value for name, value in options.items() if value}
+    answer = asking.answer(settings, "policy_explain", item=item, **given)
+    if settings.as_json:
+        show_document(answer)
+        return
+    fields = mapping(answer, "fields")
+    rows = []
+    for name in fields:
+        one = mapping(fields, name)
+        rows.append(
+            (name, "shown" if one.get("shown") else "hidden", text(one, "rule") or "no rule shows it")
+        )
+    if answer.get("expired"):
+        say("It has expired: nothing of it is given.")
+    show_table(("FIELD", "", "BY"), rows, loose=("BY",))
 
 
 @policy.command("reload")

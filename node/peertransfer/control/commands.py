@@ -106,6 +106,11 @@ _ALL = (
     Command("cancel", {"transfer_id": _TEXT}),
     Command("policy_show"),
     Command("policy_check", {"text": Kind.LONG_TEXT, "file": _PATH}),
+    Command(
+        "policy_explain",
+        {"peer": _TEXT, "item": _TEXT},
+        {"path": _TEXT, "link": _TEXT, "with_link": _FLAG, "network": _TEXT},
+    ),
     Command("policy_reload"),
     Command("ledger", {}, _LEDGER_FILTERS),
     Command("ledger_check", {}, {"head": _TEXT}),

@@ -25,6 +25,7 @@ COMMANDS: Final = frozenset(
         "network_list",
         "network_show",
         "policy_check",
+        "policy_explain",
         "policy_show",
         "transfers",
     }

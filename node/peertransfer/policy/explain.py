@@ -43,6 +43,7 @@ class Explainer:
     ) -> dict[str, Explanation]:
         """Return every field, as ``view.field``, of an item or of one entry of it, at ``now`` (Unix seconds).
 
+        Without an entry, what rules about single entries say is left out: it holds for none of them alike.
         Look-ups and this host's own provider records go to all the DHT's servers at once; they are
         explained for those of the asker's network. No limit is taken to be reached.
         """
@@ -81,7 +82,7 @@ class _Asked:
     def _of(self, view: str, name: str) -> str:
         if name in _FOR_DHT.get(view, ()):
             return "dht"
-        if view in _OF_ENTRY and self._entry is not None and not name.startswith("share_"):
+        if view in _OF_ENTRY and not name.startswith("share_"):
             return "entry"
         return "item" if view in _OF_ITEM else "peer"
 
@@ -94,8 +95,9 @@ class _Asked:
             return index.verdict(view, index.of_peer(asker, now))
         item = ItemFacts(self._item.manifest_cid) if view == "want" else self._item
         question = index.of_peer(asker, now, item)
-        if of == "entry" and self._entry is not None:
-            return index.verdicts(view, question).on(self._entry)
+        if of == "entry":
+            verdicts = index.verdicts(view, question)
+            return verdicts.common if self._entry is None else verdicts.on(self._entry)
         return index.verdict(view, question)
 
 

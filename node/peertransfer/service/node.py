@@ -19,6 +19,7 @@ from peertransfer.policy.describe import describe
 from peertransfer.policy.parse import parse_policy
 from peertransfer.service.doctor import examine
 from peertransfer.service.door import PolicyInForce
+from peertransfer.service.explaining import explain
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.getting import Getting
 from peertransfer.service.groups import open_nursery
@@ -69,6 +70,7 @@ class Node:
 
     def __init__(self, home: Home, config: Config, database: Database, listen: Sequence[str]) -> None:
         self._home = home
+        self._database = database
         self._spending = Spending(database)
         self._policy = PolicyInForce(read_policy(home.policy_path), self._spending)
         self._ledger = Ledger(database, config.retention)
@@ -260,6 +262,10 @@ class Node:
     async def policy_check(self, text: str, file: str) -> Answer:
         """Tell whether a policy is valid."""
         return {"valid": True, **describe(parse_policy(text, file))}
+
+    async def policy_explain(self, **asked: str) -> Answer:
+        """Tell what a peer would see of a share; see ``service.explaining``."""
+        return await explain(self._policy.engine.policy, self._database, **asked)  # type: ignore[arg-type]
 
     async def policy_reload(self) -> Answer:
         """Read ``policy.toml`` anew; a mistake in it keeps the policy in force."""

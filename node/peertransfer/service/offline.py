@@ -20,6 +20,7 @@ from peertransfer.service.doctor import (
     examine_ports,
     list_bootstrap,
 )
+from peertransfer.service.explaining import explain
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.get_report import described_transfer, listed_transfers
 from peertransfer.service.identities import load_seed, peer_id_of_seed
@@ -100,6 +101,34 @@ def policy_check(home_path: Path, text: str, file: str) -> Answer:
     """Tell whether a policy is valid."""
     del home_path
     return {"valid": True, **describe(parse_policy(text, file))}
+
+
+def policy_explain(  # noqa: PLR0913 - the fields of the command
+    home_path: Path,
+    *,
+    peer: str,
+    item: str,
+    path: str | None = None,
+    link: str | None = None,
+    with_link: bool | None = None,
+    network: str | None = None,
+) -> Answer:
+    """Tell what a peer would see of a share; see ``service.explaining``."""
+    policy = read_policy(open_home(home_path).policy_path)
+
+    async def ask(database: Database) -> Answer:
+        return await explain(
+            policy,
+            database,
+            peer=peer,
+            item=item,
+            path=path,
+            link=link,
+            with_link=with_link,
+            network=network,
+        )
+
+    return _with_database(home_path, ask)
 
 
 def link_list(home_path: Path) -> Answer:

@@ -1,4 +1,4 @@
-"""What is told of own shares and links: to ``ls`` and ``link list``, with and without a running node.
+"""Which share of ours is meant, and what is told of it: for ``ls``, ``link list`` and others.
 
 Spec: CLI.md, ``ls`` and ``link``.
 """
@@ -7,11 +7,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from peertransfer.content.link import SCHEME, Link
+from peertransfer.errors import NotFoundError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from peertransfer.store.links import StoredLink
     from peertransfer.store.shares import ShareSummary
+
+
+def cid_of(ref: str, shares: Sequence[ShareSummary]) -> str:
+    """Return the manifest CID of the own share that ``ref`` names: a CID, a title or a link.
+
+    Raises:
+        NotFoundError: none, or several of that title.
+    """
+    if ref.startswith(SCHEME):
+        return str(Link.parse(ref).manifest_cid)
+    found = [one for one in shares if ref in {one.manifest_cid, one.title}]
+    if len(found) != 1:
+        why = "is the title of several shares" if found else "is none of this node's shares"
+        raise NotFoundError(f"{ref!r} {why}", "List them, and name one by its CID: peertransfer ls")
+    return found[0].manifest_cid
 
 
 def described_link(link: StoredLink, now: int, share_expires_at: int = 0) -> dict[str, object]:

@@ -21,7 +21,7 @@ from peertransfer.membership.network import OPEN
 from peertransfer.policy.facts import ItemFacts
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.networks import pick_network
-from peertransfer.service.own_shares import described_link, described_links, described_own_shares
+from peertransfer.service.own_shares import cid_of, described_link, described_links, described_own_shares
 from peertransfer.service.reach import what_a_finder_learns, who_could_reach
 from peertransfer.store.deliveries import Deliveries
 from peertransfer.store.importing import import_paths
@@ -111,7 +111,7 @@ class Sharing:
 
     async def unshare(self, ref: str) -> dict[str, object]:
         """Stop serving a share, in mid-transfer too, and withdraw its records."""
-        cid = await self._cid_of(ref)
+        cid = cid_of(ref, await self._shares.list_shares())
         self._served.withdraw(cid)
         try:
             await self._shares.remove_share(cid)
@@ -150,7 +150,7 @@ class Sharing:
 
     async def create_link(self, share: str, name: str | None, expires_at: int) -> dict[str, object]:
         """Make a further link of a share, in the network of its first one."""
-        cid = await self._cid_of(share)
+        cid = cid_of(share, await self._shares.list_shares())
         known = await self._links.list_links(manifest_cid=cid)
         network_id = known[0].network_id if known else OPEN
         running = await self._hosts.host_for(network_id)
@@ -229,15 +229,6 @@ class Sharing:
                 f"This node is in several networks: {_names(private)}", "Choose one with --network."
             )
         return await self._hosts.start(private[0]) if private else await self._hosts.open_host()
-
-    async def _cid_of(self, ref: str) -> str:
-        if ref.startswith(SCHEME):
-            return str(Link.parse(ref).manifest_cid)
-        found = [one for one in await self._shares.list_shares() if ref in {one.manifest_cid, one.title}]
-        if len(found) != 1:
-            why = "is the title of several shares" if found else "is none of this node's shares"
-            raise NotFoundError(f"{ref!r} {why}", "List them, and name one by its CID: peertransfer ls")
-        return found[0].manifest_cid
 
     async def _stored(self, link: Link) -> StoredLink:
         for one in await self._links.list_links(manifest_cid=str(link.manifest_cid)):

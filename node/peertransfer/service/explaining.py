@@ -1,0 +1,120 @@
+"""What would a peer see of a share of ours, field by field, and by which rule?
+
+It gathers the facts that the engine would be asked with, and sends nothing. Spec: CLI.md, ``policy explain``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from peertransfer.disclosure.audience import LinkHolders, Members
+from peertransfer.errors import NotFoundError
+from peertransfer.membership.network import OPEN
+from peertransfer.policy.explain import Explainer, Explanation
+from peertransfer.policy.facts import Asker, EntryFacts, ItemFacts
+from peertransfer.service.facts import wall_clock
+from peertransfer.service.networks import pick_network
+from peertransfer.service.own_shares import cid_of
+from peertransfer.service.references import normal_peer_id
+from peertransfer.service.served_shares import LiveLink, ServedShares
+from peertransfer.store.links import Links
+from peertransfer.store.networks import Networks
+from peertransfer.store.shares import Shares
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from peertransfer.disclosure.audience import Audience
+    from peertransfer.policy.rules import Policy
+    from peertransfer.service.served_shares import ServedShare
+    from peertransfer.store.database import Database
+    from peertransfer.store.links import StoredLink
+
+_OF_SHARES = frozenset({"manifest", "openings", "content", "grant"})
+"""Views that are about the share alone: once it expired, they show nothing."""
+_HIDDEN = Explanation(shown=False, rule="")
+
+
+async def explain(
+    policy: Policy,
+    database: Database,
+    *,
+    peer: str,
+    item: str,
+    path: str | None = None,
+    link: str | None = None,
+    with_link: bool | None = None,
+    network: str | None = None,
+) -> dict[str, object]:
+    """Tell what ``peer`` would see of a share, or of one entry of it, now.
+
+    Args:
+        policy: whose rules are asked.
+        database: where the share is.
+        peer: a peer ID.
+        item: CID, title or link of a share.
+        path: of one entry below the share's root; ``None``: the share as a whole.
+        link: name of the link that the peer holds.
+        with_link: it holds the first link of the share that holds.
+        network: in which the peer asks, by ID or name; ``None``: that of the link, or of the share's first.
+
+    Raises:
+        UsageError: ``peer`` is no peer ID.
+        NotFoundError: there is no such share, entry, link or network.
+    """
+    peer_id, now = normal_peer_id(peer), wall_clock()
+    cid = cid_of(item, await Shares(database).list_shares())
+    links = await Links(database).list_links(manifest_cid=cid)
+    held = _held_link(links, link, now) if link or with_link else None
+    network_id = await _network_id(database, network, held or next(iter(links), None))
+    share = await ServedShares(database).load(cid)
+    facts = ItemFacts(cid, share.labels, "", share.expires_at, share.created_at)
+    audiences: set[Audience] = set() if network_id == OPEN else {Members(network_id)}
+    if held is not None:
+        facts = replace(facts, link_id=held.name, expires_at=LiveLink.of(held).until(share))
+        audiences.add(LinkHolders(held.name))
+    asker = Asker(network_id, peer_id, frozenset(audiences))
+    found = Explainer(policy).explain(asker, facts, _entry(share, path), now=now)
+    if facts.is_expired(now):
+        found = {name: _HIDDEN if name.split(".")[0] in _OF_SHARES else one for name, one in found.items()}
+    return {
+        "peer_id": peer_id,
+        "network_id": network_id,
+        "manifest_cid": cid,
+        "link": facts.link_id,
+        "path": path or "",
+        "expired": facts.is_expired(now),
+        "fields": _told(found),
+    }
+
+
+def _told(found: Mapping[str, Explanation]) -> dict[str, object]:
+    return {name: asdict(one) for name, one in found.items()}
+
+
+def _held_link(links: Sequence[StoredLink], name: str | None, now: int) -> StoredLink:
+    for one in links:
+        if one.name == name or (name is None and one.holds(now)):
+            return one
+    what = f"no link named {name!r}" if name else "no link that holds"
+    raise NotFoundError(f"This share has {what}", "See: peertransfer link list")
+
+
+async def _network_id(database: Database, network: str | None, link: StoredLink | None) -> str:
+    if network == OPEN or (network is None and link is None):
+        return OPEN
+    if network is None and link is not None:
+        return link.network_id
+    return pick_network(await Networks(database).list(), network or "").network_id
+
+
+def _entry(share: ServedShare, path: str | None) -> EntryFacts | None:
+    if path is None:
+        return None
+    for one in share.entry_facts:
+        if one.path == path:
+            return one
+    raise NotFoundError(
+        f"There is nothing at {path!r} in this share", "See: peertransfer share --json, entries"
+    )
