@@ -103,7 +103,7 @@ def policy_check(home_path: Path, text: str, file: str) -> Answer:
     return {"valid": True, **describe(parse_policy(text, file))}
 
 
-def policy_explain(  # noqa: PLR0913 - the fields of the command
+def policy_explain(
     home_path: Path,
     *,
     peer: str,
