@@ -144,11 +144,16 @@ def _words():
 
 
 def _files():
-    rule = '[[rule]]\nname = "a"\nto = ["peer:12D3Koo", "link:b", "members"]\nitems = ["share:bafk", "path:**/x*.pdf"]\n'
+    rule = (
+        '[[rule]]\nname = "a"\nto = ["link:b", "group:f", "members"]\nitems = ["share:bafk", "path:**/x*.pdf", "label:c"]\n'
+        'show = { manifest = ["*"], content = ["octets"] }\nhide.openings = ["name"]\nlimit = { per_minute = 1, octets_per_day = "1GiB" }\n'
+        'when = ["..2026-12-31", "mon-fri 08:00-18:00 +02:00"]\n'
+    )
+    expect = '[[expect]]\nas = ["anyone"]\nitem = ["path:a"]\nat = "2026-06-01T12:00Z"\nhidden = ["openings.mtime"]\n'
     config = 'version = 1\nlisten = ["/ip4/0.0.0.0/tcp/0"]\nopen_always = false # or not\n[limits]\nstreams = 1024\n'
     return {
         "policy": {
-            "one_rule": f'version = 1\n{rule}show = {{ manifest = ["*"] }}\nhide.openings = ["name"]\n'.encode(),
+            "one_rule": f'version = 1\n[groups]\nf = ["peer:12D3Koo"]\n{rule}{expect}'.encode(),
         },
         "glob": {"deep": b"a/**/*b?.txt\na/x/y/abc.txt", "stars": b"*a*a*a*b\n" + b"a" * 40},
         "config": {"some_keys": config.encode()},
