@@ -119,6 +119,8 @@ class Answering:
                 async for event in receive:
                     if not await self._react(event) or self._is_ended:
                         break
+                # Before nobody takes what it hears: it would find the channel broken.
+                self._hearing.cancel()
             if self._is_ended and self._machine.state is not State.ENDED:
                 await self._refuse(RefusalCode.ENDED, 0)
             nursery.cancel_scope.cancel()

@@ -19,6 +19,8 @@ from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 
 from bench.ends.telling import HEAD, MIB, PING, Order, Stopwatch, order_of, ready, request, size_of, tell_each
 from peertransfer.net.host import NetworkHost
+from peertransfer.transport.allowance import Allowance
+from peertransfer.transport.limits import Limits
 from peertransfer.transport.multiaddrs import TcpAddr
 from peertransfer.transport.tcp import open_connection, open_listener, remote_of
 from peertransfer.transport.upgrade import Upgrader
@@ -75,7 +77,7 @@ async def listen(psk: bytes | None) -> None:
     key_pair = create_new_key_pair(os.urandom(32))
     listener, addr = open_listener(TcpAddr.parse("/ip4/127.0.0.1/tcp/0"))
     ready(f"{addr}/p2p/{ID.from_pubkey(key_pair.public_key).to_base58()}")
-    await trio.serve_listeners(partial(_serve, Upgrader(key_pair, psk)), [listener])
+    await trio.serve_listeners(partial(_serve, Upgrader(key_pair, psk, Allowance(Limits()))), [listener])
 
 
 async def _connect(order: Order, psk: bytes | None) -> None:
@@ -121,7 +123,7 @@ async def dial(order: Order, psk: bytes | None) -> None:
         await _connect(order, psk)
         return
     addr = TcpAddr.parse(order.addr)
-    upgrader = Upgrader(create_new_key_pair(os.urandom(32)), psk)
+    upgrader = Upgrader(create_new_key_pair(os.urandom(32)), psk, Allowance(Limits()))
     connection: Any = await upgrader.upgrade(await open_connection(addr), addr, expected=addr.peer_id)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connection.start)
