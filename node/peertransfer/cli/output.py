@@ -93,7 +93,8 @@ def terminal_width(stream: TextIO) -> int | None:
     fallback = (PLAIN_WIDTH, 24)
     with contextlib.suppress(OSError, ValueError):
         fallback = os.get_terminal_size(stream.fileno())
-    return shutil.get_terminal_size(fallback).columns
+    # A terminal that was never told its size says 0.
+    return shutil.get_terminal_size(fallback).columns or PLAIN_WIDTH
 
 
 def show_error(error: PeertransferError, *, as_json: bool) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from peertransfer.cli import asking, ledger_command
 from peertransfer.cli.frame import ANY_PATH, Group, Settings
-from peertransfer.cli.output import mapping, number, records, say, show_document, text
+from peertransfer.cli.output import mapping, note, number, records, say, show_document, text, texts
 from peertransfer.cli.spans import moment_text
 from peertransfer.cli.tables import show_facts, show_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @click.group(cls=Group)
@@ -55,6 +60,7 @@ def policy_check(settings: Settings, file: str) -> None:
         show_document(answer)
     else:
         say(f"{file} is a valid policy.")
+        _warn(answer)
 
 
 @policy.command("explain")
@@ -93,6 +99,13 @@ def policy_reload(settings: Settings) -> None:
         show_document(answer)
     else:
         say("The node has read its policy again.")
+        _warn(answer)
+
+
+def _warn(answer: Mapping[str, object]) -> None:
+    """Tell what a rule names that this node does not know: such a rule shows nothing, and hides nothing."""
+    for sentence in texts(answer, "warnings"):
+        note(f"warning: {sentence}")
 
 
 @click.group(cls=Group)

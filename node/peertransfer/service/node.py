@@ -16,7 +16,6 @@ import trio
 from peertransfer.content.link import SCHEME
 from peertransfer.errors import StoreError, UsageError
 from peertransfer.policy.describe import describe
-from peertransfer.policy.parse import parse_policy
 from peertransfer.service.doctor import examine
 from peertransfer.service.door import PolicyInForce
 from peertransfer.service.explaining import explain
@@ -38,6 +37,7 @@ from peertransfer.service.networks import (
     swarm_key_text,
 )
 from peertransfer.service.policy_file import read_policy
+from peertransfer.service.policy_names import check_policy, unknown_names
 from peertransfer.service.served_shares import ServedShares
 from peertransfer.service.sharing import Sharing
 from peertransfer.service.spending import Spending
@@ -261,7 +261,7 @@ class Node:
 
     async def policy_check(self, text: str, file: str) -> Answer:
         """Tell whether a policy is valid."""
-        return {"valid": True, **describe(parse_policy(text, file))}
+        return await check_policy(text, file, self._database)
 
     async def policy_explain(self, **asked: str) -> Answer:
         """Tell what a peer would see of a share; see ``service.explaining``."""
@@ -269,8 +269,10 @@ class Node:
 
     async def policy_reload(self) -> Answer:
         """Read ``policy.toml`` anew; a mistake in it keeps the policy in force."""
-        self._policy.replace(read_policy(self._home.policy_path))
-        return {"reloaded": True, "rules": len(self._policy.engine.policy.rules)}
+        policy = read_policy(self._home.policy_path)
+        self._policy.replace(policy)
+        warnings = await unknown_names(policy, self._database)
+        return {"reloaded": True, "rules": len(policy.rules), "warnings": warnings}
 
     async def ledger(self, **asked: object) -> Answer:
         """Tell who learned what, or what was asked in vain; see ``service.ledger_report``."""

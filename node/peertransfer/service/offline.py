@@ -11,7 +11,6 @@ import trio
 
 from peertransfer.errors import NotFoundError, PeertransferError
 from peertransfer.policy.describe import describe
-from peertransfer.policy.parse import parse_policy
 from peertransfer.service.doctor import (
     check,
     examine_absence,
@@ -28,6 +27,7 @@ from peertransfer.service.ledger_report import checked, told
 from peertransfer.service.networks import describe_network, pick_network, swarm_key_text
 from peertransfer.service.own_shares import described_links, described_own_shares
 from peertransfer.service.policy_file import read_policy
+from peertransfer.service.policy_names import check_policy
 from peertransfer.store.database import Database
 from peertransfer.store.home import Home, open_home
 from peertransfer.store.ledger import Ledger
@@ -98,9 +98,8 @@ def policy_show(home_path: Path) -> Answer:
 
 
 def policy_check(home_path: Path, text: str, file: str) -> Answer:
-    """Tell whether a policy is valid."""
-    del home_path
-    return {"valid": True, **describe(parse_policy(text, file))}
+    """Tell whether a policy is valid, and what in it this node does not know."""
+    return _with_database(home_path, lambda database: check_policy(text, file, database))
 
 
 def policy_explain(

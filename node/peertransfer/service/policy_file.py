@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from peertransfer.errors import HomeError
 from peertransfer.policy.parse import MAX_SIZE, parse_policy_octets
+from peertransfer.service.policy_names import check_ids
 from peertransfer.store.home import unreadable
 
 if TYPE_CHECKING:
@@ -31,4 +32,6 @@ def read_policy(path: Path) -> Policy:
         raise HomeError(f"There is no {path}", "Put your policy back there.") from exc
     except OSError as exc:
         raise unreadable(path, exc, "Put a readable file in its place.") from exc
-    return parse_policy_octets(octets, str(path))
+    policy = parse_policy_octets(octets, str(path))
+    check_ids(policy)
+    return policy
