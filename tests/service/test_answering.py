@@ -4,6 +4,7 @@ import answering_kit as kit
 import pytest
 import trio
 import trio.testing
+from exchange_kit import octets_of
 from ledger_kit import told_entries
 
 from peertransfer.errors import (
@@ -12,6 +13,7 @@ from peertransfer.errors import (
     RefusedError,
     StreamLostError,
 )
+from peertransfer.net.peer_stream import PeerStream
 from peertransfer.policy.preset import CLOSED
 from peertransfer.service import answering
 from peertransfer.service.asking import Wanted
@@ -270,3 +272,24 @@ async def test_what_is_delivered_is_kept(tmp_path):
             await one.until_over()
         (kept,) = await one.provider.served._deliveries.list(one.cid)
         assert (kept.link_name, kept.peer_id, kept.octets) == ("alice", kit.GETTER, 100)
+
+
+async def test_a_request_that_comes_while_the_stream_breaks_is_no_fault_of_ours(tmp_path, monkeypatch):
+    """Whatever the moment: the next request comes 0 to 39 steps before an answer can't be sent."""
+
+    async def lose(self, frame, **_):
+        await one.wire.to_provider.write(requests[1])
+        for _ in range(delay):
+            await trio.lowlevel.checkpoint()
+        raise StreamLostError("the getter is gone")
+
+    async with kit.scene(tmp_path) as first:
+        for delay in range(40):  # noqa: B007 - what is patched in reads it
+            one = first.another()
+            async with one.ask() as asking:
+                asks = (kit.have_of(0), kit.have_of(1))
+                requests = [octets_of(ask(asking._machine, asking._want)[1]) for ask in asks]
+                with monkeypatch.context() as patched:
+                    patched.setattr(PeerStream, "send", lose)
+                    await one.wire.to_provider.write(requests[0])
+                    await one.until_over()

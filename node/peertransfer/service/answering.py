@@ -116,11 +116,13 @@ class Answering:
             nursery.start_soon(self._review_regularly)
             nursery.start_soon(self._read, send)
             async with receive:
-                async for event in receive:
-                    if not await self._react(event) or self._is_ended:
-                        break
-                # Before nobody takes what it hears: it would find the channel broken.
-                self._hearing.cancel()
+                try:
+                    async for event in receive:
+                        if not await self._react(event) or self._is_ended:
+                            break
+                finally:
+                    # Before nobody takes what it hears: it would find the channel broken.
+                    self._hearing.cancel()
             if self._is_ended and self._machine.state is not State.ENDED:
                 await self._refuse(RefusalCode.ENDED, 0)
             nursery.cancel_scope.cancel()
