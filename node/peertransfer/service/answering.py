@@ -19,6 +19,7 @@ from peertransfer.content.proof import Role, check_proof, prove
 from peertransfer.disclosure.audience import LinkHolders
 from peertransfer.disclosure.views import Hello
 from peertransfer.errors import (
+    LocalProtocolError,
     NotFoundError,
     ReachError,
     RemoteError,
@@ -158,6 +159,14 @@ class Answering:
 
     async def _react(self, event: e.ProviderEvent) -> bool:
         """Answer one event; tell whether the stream goes on."""
+        try:
+            return await self._answer_to(event)
+        except LocalProtocolError:
+            if self._machine.state is State.ENDED:
+                return False  # the getter broke the stream off while its answer was made
+            raise
+
+    async def _answer_to(self, event: e.ProviderEvent) -> bool:
         match event:
             case e.WantReceived(locator, proof):
                 return await self._grant(locator, proof)
