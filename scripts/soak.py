@@ -210,9 +210,9 @@ def report(
         "time, with its 95 % interval. A node leaks where even the low end is over what is permitted, and is "
         "steady where even the high end is within. Permitted is 1 MiB an hour in a run that measures 48 "
         "minutes or more. A shorter one can't tell that from caches that still fill: it permits growth by "
-        f"2 MiB while it measures, here {slope.permitted:.1f} MiB an hour, so it says nothing of a slower leak. File "
-        "descriptors, threads and connections are exact in a run of any length: at rest, a node must hold no "
-        "more than before.\n\n"
+        f"2 MiB while it measures, here {slope.permitted:.1f} MiB an hour, so it says nothing of a slower "
+        "leak. File descriptors, threads and connections are exact in a run of any length: at rest, a node "
+        "must hold no more than before.\n\n"
         f"**What is wrong:**\n\n{said}\n"
     )
 
