@@ -29,13 +29,15 @@ ROWS = (
 def table(figures: Mapping[str, Figure]) -> str:
     """Return the table, and of what it is."""
     rows = []
+    commits: dict[str, None] = {}
     for what, name, unit in ROWS:
         one = figures.get(name)
         rows.append(
             [what, "not measured" if one is None or one.median is None else f"{number(one.median)} {unit}"]
         )
-    commit = next(iter(figures.values())).commit
-    return f"{markdown(['what', 'median'], rows)}\n\nAt commit {commit}."
+        if one is not None:
+            commits[one.commit] = None
+    return f"{markdown(['what', 'median'], rows)}\n\nAt commit {', '.join(commits)}."
 
 
 def with_table(readme: str, figures: Mapping[str, Figure]) -> str:

@@ -138,9 +138,18 @@ def ratios_table(figures: Mapping[str, Figure]) -> str:
     return markdown(["work", "", "beside", "times as fast"], rows)
 
 
+def measured(figures: Mapping[str, Figure]) -> str:
+    """Return when and at which commit; of several, which jobs are of each."""
+    jobs: dict[str, dict[str, None]] = {}
+    for name, one in figures.items():
+        jobs.setdefault(f"{one.date} at commit {one.commit}", {})[name.partition(".")[0]] = None
+    if len(jobs) == 1:
+        return next(iter(jobs))
+    return "; ".join(f"{when} ({', '.join(of)})" for when, of in jobs.items())
+
+
 def document(machine: Mapping[str, str], figures: Mapping[str, Figure]) -> str:
     """Return the whole page."""
-    first = next(iter(figures.values()))
     about = ", ".join(f"{name} {value}" for name, value in machine.items())
     jobs = [
         f"## {title}\n\n{job_table(job, figures)}\n"
@@ -151,7 +160,7 @@ def document(machine: Mapping[str, str], figures: Mapping[str, Figure]) -> str:
         [
             "# Performance",
             "",
-            f"Measured by `make bench` on {first.date} at commit {first.commit}; {about}.",
+            f"Measured by `make bench` on {measured(figures)}; {about}.",
             "Every figure with its unit, spread and count is in [performance.jsonl](performance.jsonl).",
             "",
             "![Peertransfer beside its controls](performance.svg)",

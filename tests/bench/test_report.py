@@ -8,7 +8,7 @@ from bench.bars import BARS, Bar
 from bench.chart import chart
 from bench.figures import Stamp, figure
 from bench.readme import BEGIN, END, with_table
-from bench.report import TITLES, bars_table, cell, document, job_table, number
+from bench.report import TITLES, bars_table, cell, document, job_table, measured, number
 from bench.suite import JOBS
 
 STAMP = Stamp("abc1234", "2026-01-02")
@@ -119,3 +119,12 @@ def test_the_readme_gets_its_table_between_the_marks_and_again():
 def test_a_readme_without_marks_is_not_touched():
     with pytest.raises(ValueError, match="no place"):
         with_table("nothing here", LARGE)
+
+
+def test_jobs_that_were_measured_at_another_commit_say_so():
+    old = figure("stream.ours.rate", "MiB/s", [1.0], STAMP)
+    new = figure("large.ours.rate", "MiB/s", [1.0], Stamp("def5678", "2026-01-03"))
+    both = {one.name: one for one in (old, new)}
+    told = "2026-01-02 at commit abc1234 (stream); 2026-01-03 at commit def5678 (large)"
+    assert measured(both) == told
+    assert measured({old.name: old}) == "2026-01-02 at commit abc1234"
