@@ -14,7 +14,7 @@ from peertransfer.membership.network import kad_protocol_id
 from peertransfer.net.host import NetworkHost
 from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.preset import CLOSED
-from peertransfer.service.asking import Wanted, open_asking
+from peertransfer.service.asking import Wanted, ask_peer
 from peertransfer.service.config import load_config
 from peertransfer.service.door import Door, PolicyInForce
 from peertransfer.service.home_setup import init_home
@@ -50,17 +50,7 @@ class Observer:
     @asynccontextmanager
     async def asking(self, peer_id, wanted=None):
         """Have an exchange stream: under a grant, or, without ``wanted``, for a catalogue."""
-        runtime = self.runtime
-        async with (
-            runtime.open_exchange(peer_id) as stream,
-            open_asking(
-                stream,
-                network_id=runtime.network_id,
-                own_peer=runtime.host.peer_id_bytes,
-                door=runtime.door,
-                wanted=wanted,
-            ) as asking,
-        ):
+        async with ask_peer(self.runtime, peer_id, wanted) as asking:
             yield asking
 
     def wanted(self, link, secret=None):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from peertransfer.net.peer_stream import PeerStream
     from peertransfer.policy.facts import Asker
     from peertransfer.service.door import Door
+    from peertransfer.service.host_runtime import HostRuntime
 
 Want: TypeAlias = "Disclosed[WantView, OnePeer]"
 Answer: TypeAlias = (
@@ -233,6 +234,22 @@ class Parts:
             while not self._is_over:
                 parts.append(await anext(self))
         return parts
+
+
+@asynccontextmanager
+async def ask_peer(runtime: HostRuntime, peer_id: str, wanted: Wanted | None) -> AsyncIterator[Asking]:
+    """Open an exchange stream to a connected peer, and ask it; else as ``open_asking``."""
+    async with (
+        runtime.open_exchange(peer_id) as stream,
+        open_asking(
+            stream,
+            network_id=runtime.network_id,
+            own_peer=runtime.host.peer_id_bytes,
+            door=runtime.door,
+            wanted=wanted,
+        ) as asking,
+    ):
+        yield asking
 
 
 @asynccontextmanager

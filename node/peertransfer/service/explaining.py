@@ -17,17 +17,17 @@ from peertransfer.service.facts import wall_clock
 from peertransfer.service.networks import pick_network
 from peertransfer.service.own_shares import cid_of
 from peertransfer.service.references import normal_peer_id
-from peertransfer.service.served_shares import LiveLink, ServedShares
+from peertransfer.service.served_shares import LiveLink
 from peertransfer.store.links import Links
 from peertransfer.store.networks import Networks
 from peertransfer.store.shares import Shares
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from peertransfer.disclosure.audience import Audience
     from peertransfer.policy.rules import Policy
-    from peertransfer.service.served_shares import ServedShare
+    from peertransfer.service.served_shares import ServedShare, ServedShares
     from peertransfer.store.database import Database
     from peertransfer.store.links import StoredLink
 
@@ -39,6 +39,7 @@ _HIDDEN = Explanation(shown=False, rule="")
 async def explain(
     policy: Policy,
     database: Database,
+    shares: ServedShares,
     *,
     peer: str,
     item: str,
@@ -51,7 +52,8 @@ async def explain(
 
     Args:
         policy: whose rules are asked.
-        database: where the share is.
+        database: where shares, links and networks are.
+        shares: of the same database.
         peer: a peer ID.
         item: CID, title or link of a share.
         path: of one entry below the share's root; ``None``: the share as a whole.
@@ -68,7 +70,7 @@ async def explain(
     links = await Links(database).list_links(manifest_cid=cid)
     held = _held_link(links, link, now) if link or with_link else None
     network_id = await _network_id(database, network, held or next(iter(links), None))
-    share = await ServedShares(database).load(cid)
+    share = await shares.load(cid)
     facts = ItemFacts(cid, share.labels, "", share.expires_at, share.created_at)
     audiences: set[Audience] = set() if network_id == OPEN else {Members(network_id)}
     if held is not None:
@@ -85,12 +87,8 @@ async def explain(
         "link": facts.link_id,
         "path": path or "",
         "expired": facts.is_expired(now),
-        "fields": _told(found),
+        "fields": {name: asdict(one) for name, one in found.items()},
     }
-
-
-def _told(found: Mapping[str, Explanation]) -> dict[str, object]:
-    return {name: asdict(one) for name, one in found.items()}
 
 
 def _held_link(links: Sequence[StoredLink], name: str | None, now: int) -> StoredLink:
@@ -102,11 +100,11 @@ def _held_link(links: Sequence[StoredLink], name: str | None, now: int) -> Store
 
 
 async def _network_id(database: Database, network: str | None, link: StoredLink | None) -> str:
-    if network == OPEN or (network is None and link is None):
+    if network is None:
+        return OPEN if link is None else link.network_id
+    if network == OPEN:
         return OPEN
-    if network is None and link is not None:
-        return link.network_id
-    return pick_network(await Networks(database).list(), network or "").network_id
+    return pick_network(await Networks(database).list(), network).network_id
 
 
 def _entry(share: ServedShare, path: str | None) -> EntryFacts | None:

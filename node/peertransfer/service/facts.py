@@ -16,6 +16,11 @@ def wall_clock() -> int:
     return int(time.time())
 
 
+def earliest_end(*ends: int) -> int:
+    """Return the first of some ends, Unix seconds; 0, among them and as the answer: without end."""
+    return min(filter(None, ends), default=0)
+
+
 def asker_of(stream: PeerStream, network_id: str) -> Asker:
     """Return who is at the other end of ``stream``, with all that it has proven there."""
     return Asker(network_id, stream.peer_id, frozenset(stream.proven))

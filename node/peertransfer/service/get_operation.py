@@ -30,7 +30,7 @@ from peertransfer.errors import (
     RemoteProtocolError,
 )
 from peertransfer.net.addresses import multiaddrs_of_record, peer_id_text
-from peertransfer.service.asking import Wanted, open_asking
+from peertransfer.service.asking import Wanted, ask_peer
 from peertransfer.service.facts import wall_clock
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.loading import load_share
@@ -213,16 +213,8 @@ class GetOperation:
         await runtime.host.connect(addrs, peer_id)
         self._hopeless.discard(peer_id)
         self.states[peer_id] = "asking"
-        async with (
-            runtime.open_exchange(peer_id) as stream,
-            open_asking(
-                stream,
-                network_id=runtime.network_id,
-                own_peer=runtime.host.peer_id_bytes,
-                door=runtime.door,
-                wanted=Wanted(str(self._link.manifest_cid), self._link.secret, self._locator),
-            ) as asking,
-        ):
+        wanted = Wanted(str(self._link.manifest_cid), self._link.secret, self._locator)
+        async with ask_peer(runtime, peer_id, wanted) as asking:
             self._sending[peer_id] = asking
             self.states[peer_id] = "sending"
             self.served.add(peer_id)

@@ -14,7 +14,7 @@ from peertransfer.errors import DialError, PeerTimeoutError, ReachError, UsageEr
 from peertransfer.exchange import events as e
 from peertransfer.membership.network import OPEN
 from peertransfer.net.addresses import peer_id_octets, peer_id_text
-from peertransfer.service.asking import open_asking
+from peertransfer.service.asking import ask_peer
 from peertransfer.transport.multiaddrs import TcpAddr
 
 if TYPE_CHECKING:
@@ -81,17 +81,9 @@ def _with_addresses(link: str | None, addrs: tuple[str, ...]) -> str | None:
 
 
 async def _ask(running: RunningHost, peer_id: str) -> list[CatalogueItem]:
-    runtime = running.runtime
     items: list[CatalogueItem] = []
     async with (
-        runtime.open_exchange(peer_id) as stream,
-        open_asking(
-            stream,
-            network_id=runtime.network_id,
-            own_peer=runtime.host.peer_id_bytes,
-            door=runtime.door,
-            wanted=None,
-        ) as asking,
+        ask_peer(running.runtime, peer_id, None) as asking,
         asking.request(lambda machine, want: machine.request_catalogue(want)) as parts,
     ):
         async for part in parts:

@@ -265,7 +265,7 @@ class Node:
 
     async def policy_explain(self, **asked: str) -> Answer:
         """Tell what a peer would see of a share; see ``service.explaining``."""
-        return await explain(self._policy.engine.policy, self._database, **asked)  # type: ignore[arg-type]
+        return await explain(self._policy.engine.policy, self._database, self._shares, **asked)  # type: ignore[arg-type]
 
     async def policy_reload(self) -> Answer:
         """Read ``policy.toml`` anew; a mistake in it keeps the policy in force."""

@@ -28,6 +28,7 @@ from peertransfer.service.networks import describe_network, pick_network, swarm_
 from peertransfer.service.own_shares import described_links, described_own_shares
 from peertransfer.service.policy_file import read_policy
 from peertransfer.service.policy_names import check_policy
+from peertransfer.service.served_shares import ServedShares
 from peertransfer.store.database import Database
 from peertransfer.store.home import Home, open_home
 from peertransfer.store.ledger import Ledger
@@ -119,6 +120,7 @@ def policy_explain(
         return await explain(
             policy,
             database,
+            ServedShares(database),
             peer=peer,
             item=item,
             path=path,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from peertransfer.content.link import SCHEME, Link
 from peertransfer.errors import NotFoundError
+from peertransfer.service.facts import earliest_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,14 +35,14 @@ def cid_of(ref: str, shares: Sequence[ShareSummary]) -> str:
 
 def described_link(link: StoredLink, now: int, share_expires_at: int = 0) -> dict[str, object]:
     """Return what is told of a link at ``now`` (Unix seconds); its secret is not."""
-    ends = [at for at in (link.expires_at, share_expires_at) if at]
+    until = earliest_end(link.expires_at, share_expires_at)
     return {
         "name": link.name,
         "manifest_cid": link.manifest_cid,
         "created_at": link.created_at,
-        "expires_at": min(ends, default=0),
+        "expires_at": until,
         "ended": bool(link.ended_at),
-        "expired": bool(ends) and now >= min(ends),
+        "expired": bool(until) and now >= until,
     }
 
 

@@ -63,14 +63,16 @@ def check_ids(policy: Policy) -> None:
 
 async def unknown_names(policy: Policy, database: Database) -> list[str]:
     """Return a sentence for each peer, network, link or share in the rules that this node does not know."""
-    known = await _known(database)
+    known, ledger = await _known(database), Ledger(database)
     found: dict[str, None] = {}
     for rule in policy.rules:
         for kind, name in _named(rule, policy):
-            is_known = name in known[kind] or (kind == "peer ID" and await _is_in_ledger(name, database))
-            if not is_known:
-                sentence = f"Line {rule.line}, rule {rule.name}: this node knows no {kind} {name}."
-                found[sentence] = None
+            if name in known[kind]:
+                continue
+            if kind == "peer ID" and await ledger.page(LedgerFilter(peer=name), limit=1):
+                known[kind].add(name)
+                continue
+            found[f"Line {rule.line}, rule {rule.name}: this node knows no {kind} {name}."] = None
     return list(found)
 
 
@@ -125,7 +127,3 @@ async def _known(database: Database) -> dict[str, set[str]]:
         "link": {one.name for one in await Links(database).list_links()},
         "share": {one.manifest_cid for one in await Shares(database).list_shares()},
     }
-
-
-async def _is_in_ledger(peer_id: str, database: Database) -> bool:
-    return bool(await Ledger(database).page(LedgerFilter(peer=peer_id), limit=1))

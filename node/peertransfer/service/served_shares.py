@@ -21,7 +21,7 @@ from peertransfer.content.shared import entry_opening, share_opening
 from peertransfer.content.verified import verify
 from peertransfer.disclosure.views import CatalogueItem
 from peertransfer.policy.facts import EntryFacts, ItemFacts
-from peertransfer.service.facts import wall_clock
+from peertransfer.service.facts import earliest_end, wall_clock
 from peertransfer.store.deliveries import Deliveries, Delivery
 from peertransfer.store.links import Links, StoredLink
 from peertransfer.store.reading import SourceReader
@@ -66,8 +66,7 @@ class LiveLink:
 
     def until(self, share: ServedShare) -> int:
         """Return until when it holds; 0: without end."""
-        ends = [at for at in (self.expires_at, share.expires_at) if at]
-        return min(ends, default=0)
+        return earliest_end(self.expires_at, share.expires_at)
 
 
 class ServedShare:
@@ -244,8 +243,7 @@ class ServedShares:
             for link in await self._links.list_links():
                 share = summaries.get(link.manifest_cid)
                 if share is not None:
-                    ends = [at for at in (link.expires_at, share.expires_at) if at]
-                    until = min(ends, default=0)
+                    until = earliest_end(link.expires_at, share.expires_at)
                     item = ItemFacts(link.manifest_cid, share.labels, link.name, until, share.created_at)
                     found.append((link, item))
             self._keep_links(found)
