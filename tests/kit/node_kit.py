@@ -9,7 +9,7 @@ from peertransfer.content.link import Link
 from peertransfer.content.locator import locator
 from peertransfer.content.verified import Verified
 from peertransfer.membership.network import OPEN
-from peertransfer.service.asking import Wanted, open_asking
+from peertransfer.service.asking import Wanted, ask_peer
 from peertransfer.service.config import load_config
 from peertransfer.service.groups import open_nursery
 from peertransfer.service.home_setup import init_home
@@ -52,19 +52,10 @@ class Peer:
         """Have a stream on which ``provider`` granted what is behind a link."""
         link = Link.parse(link)
         running = await self.node._hosts.host_for(OPEN)
-        runtime = running.runtime
         name = locator(link.secret, running.network.epoch_key, link.manifest_cid)
         await self.host.connect([provider.address], provider.host.peer_id)
-        async with (
-            runtime.open_exchange(provider.host.peer_id) as stream,
-            open_asking(
-                stream,
-                network_id=OPEN,
-                own_peer=self.host.peer_id_bytes,
-                door=runtime.door,
-                wanted=Wanted(str(link.manifest_cid), link.secret, name),
-            ) as asking,
-        ):
+        wanted = Wanted(str(link.manifest_cid), link.secret, name)
+        async with ask_peer(running.runtime, provider.host.peer_id, wanted) as asking:
             yield asking
 
     def lie(self, is_lie=lambda leaf: True):
