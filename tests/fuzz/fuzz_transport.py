@@ -1,6 +1,7 @@
 """What comes before anybody is known: yamux frames, records, multistream messages, a private network's greeting."""
 
 from fuzz_kit import Target, pieces_of
+from record_kit import opened
 
 from peertransfer.errors import NetworkKeyError, RemoteProtocolError
 from peertransfer.transport.allowance import Allowance
@@ -53,7 +54,7 @@ def _answer(session, number, now):
 
 def records(octets):
     """Octets from whoever has not the key."""
-    assert RecordOpener(KEY).open(octets) == [], "nobody without the key makes a record"
+    assert opened(RecordOpener(KEY), octets) == [], "nobody without the key makes a record"
 
 
 def sealed_records(octets):
@@ -62,13 +63,13 @@ def sealed_records(octets):
     sealer = RecordSealer(KEY)
     sealed = b"".join(bytes(sealer.seal([piece])) for piece in pieces)
     opener = RecordOpener(KEY)
-    plain = [one for piece in pieces_of(octets[:1] + sealed) for one in opener.open(piece)]
+    plain = [one for piece in pieces_of(octets[:1] + sealed) for one in opened(opener, piece)]
     assert b"".join(plain) == b"".join(pieces)
     assert all(len(one) <= MAX_PLAINTEXT for one in plain)
     changed = bytearray(sealed or b"\x00\x00")
     changed[place % len(changed)] ^= 1 << (place >> 8) % 8
     try:
-        assert b"".join(RecordOpener(KEY).open(changed)) != b"".join(plain) or not plain
+        assert b"".join(opened(RecordOpener(KEY), changed)) != b"".join(plain) or not plain
     except RemoteProtocolError:
         return
 
@@ -116,7 +117,7 @@ def greeting(octets):
         judge, cipher = Greeting(is_private=is_private), PnetCipher(KEY, bytes(24))
         try:
             for piece in pieces_of(octets):
-                judge.see(bytes(cipher.decrypt(bytearray(piece))) if is_private else piece)
+                judge.see(bytes(cipher.decrypt(memoryview(bytearray(piece)))) if is_private else piece)
             judge.give_up()
         except NetworkKeyError:
             assert not judge.is_complete

@@ -92,6 +92,14 @@ class MemoryStream:
         octets = await self.inbound.read(limit)
         return [memoryview(octets)] if octets else []
 
+    async def read_into(self, memory, seconds):
+        filled = 0
+        with trio.move_on_after(seconds):
+            while filled < len(memory) and (octets := await self.inbound.read(len(memory) - filled)):
+                memory[filled : filled + len(octets)] = octets
+                filled += len(octets)
+        return filled
+
     async def write_pieces(self, pieces, stall_seconds):
         rest = memoryview(b"".join(pieces))
         while rest:

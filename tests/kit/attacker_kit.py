@@ -9,6 +9,7 @@ from collections import Counter
 
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
+from record_kit import Pieces
 
 from peertransfer.net.host import NetworkHost
 from peertransfer.transport.allowance import Allowance
@@ -96,8 +97,10 @@ class RawPeer:
         """Count what comes, until the host hangs up."""
         rest = b""
         task_status.started()
-        while records := await self._wire.receive():
-            rest = self._take(rest + b"".join(records))
+        taker = Pieces()
+        while await self._wire.receive(taker):
+            rest = self._take(rest + b"".join(taker.came))
+            taker.came.clear()
         self.is_over.set()
 
     def _take(self, octets):

@@ -50,7 +50,7 @@ def below_noise(session, key):
     octets = bytearray(session.raw)
     if key is None or len(octets) < NONCE_SIZE:
         return bytes(octets)
-    plain = octets[NONCE_SIZE:]
+    plain = memoryview(octets)[NONCE_SIZE:]
     xsalsa20(key, bytes(octets[:NONCE_SIZE])).xor(plain)
     return bytes(plain)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import trio
 from libp2p.security.noise import patterns
 
+from peertransfer.transport.socket_octets import SocketOctets
 from peertransfer.transport.upgrade import Upgrader
 from peertransfer.transport.wire import Wire
 
@@ -68,6 +69,10 @@ class _RecordedSocket(trio.abc.HalfCloseableStream):
     def __init__(self, stream, raw):
         self._stream = stream
         self._raw = raw
+        self.socket = stream.socket
+
+    def record(self, octets):
+        self._raw += octets
 
     async def receive_some(self, max_bytes=None):
         octets = await self._stream.receive_some(max_bytes)
@@ -87,6 +92,31 @@ class _RecordedSocket(trio.abc.HalfCloseableStream):
         await self._stream.aclose()
 
 
+class _RecordedTaker:
+    """Hands on what is in records, and keeps a copy."""
+
+    def __init__(self, taker, heard):
+        self._taker = taker
+        self._heard = heard
+        self._room = None
+
+    @property
+    def appetite(self):
+        return self._taker.appetite
+
+    def room_for(self, size):
+        self._room = self._taker.room_for(size)
+        return self._room
+
+    def take_placed(self, size):
+        self._heard += self._room[:size]
+        self._taker.take_placed(size)
+
+    def take(self, octets):
+        self._heard += octets
+        self._taker.take(octets)
+
+
 _CURRENT = contextvars.ContextVar("session")
 
 
@@ -94,6 +124,7 @@ _CURRENT = contextvars.ContextVar("session")
 def recording(into):
     """Record every connection of every host of this process into ``into.sessions`` until the block ends."""
     upgrade, receive, send, take_over = Upgrader.upgrade, Wire.receive, Wire.send, Wire.__init__
+    receive_into = SocketOctets.receive_into
     deserialize = patterns.NoiseHandshakePayload.deserialize
 
     async def recorded_upgrade(self, socket, remote, *, expected=None):
@@ -108,11 +139,13 @@ def recording(into):
         self.session = _CURRENT.get()
         take_over(self, *args, **options)
 
-    async def recorded_receive(self):
-        records = await receive(self)
-        for octets in records:
-            self.session.heard += octets
-        return records
+    async def recorded_receive(self, taker):
+        return await receive(self, _RecordedTaker(taker, self.session.heard))
+
+    async def recorded_receive_into(self, memory):
+        count = await receive_into(self, memory)
+        self._stream.record(memory[:count])
+        return count
 
     async def recorded_send(self, pieces):
         for octets in pieces:
@@ -125,10 +158,12 @@ def recording(into):
 
     Upgrader.upgrade, Wire.__init__ = recorded_upgrade, recorded_take_over
     Wire.receive, Wire.send = recorded_receive, recorded_send
+    SocketOctets.receive_into = recorded_receive_into
     patterns.NoiseHandshakePayload.deserialize = staticmethod(recorded_deserialize)
     try:
         yield into
     finally:
         Upgrader.upgrade, Wire.__init__ = upgrade, take_over
         Wire.receive, Wire.send = receive, send
+        SocketOctets.receive_into = receive_into
         patterns.NoiseHandshakePayload.deserialize = staticmethod(deserialize)

@@ -63,7 +63,7 @@ class Peer:
         reader = self.node._shares._reader
         read = reader.read_leaves
 
-        async def read_leaves(share, places):
+        async def read_leaves(share, places, _memory):
             found = await read(share, places)
             return [
                 _flipped(one) if is_lie(leaf) else one for (_, leaf), one in zip(places, found, strict=True)

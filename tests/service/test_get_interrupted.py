@@ -21,7 +21,7 @@ def after_leaves(provider, count, act):
     read = reader.read_leaves
     counted = []
 
-    async def read_leaves(share, places):
+    async def read_leaves(share, places, _memory):
         found = await read(share, places)
         before = len(counted)
         counted.extend(places)
@@ -40,6 +40,7 @@ async def test_a_provider_that_is_lost_in_the_middle_leaves_what_arrived_and_say
 
             async def go():
                 nursery.start_soon(giver.node._hosts.stop, OPEN)
+                await trio.sleep_forever()  # until that ends the stream
 
             after_leaves(giver, 20, go)
             with pytest.raises(DialError, match="No route") as caught:

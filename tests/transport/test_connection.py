@@ -1,5 +1,8 @@
 """The shell around a yamux session: what is said arrives, nobody waits for ever, and the end is told."""
 
+import random
+import socket
+
 import pytest
 import trio
 import trio.testing
@@ -10,6 +13,7 @@ from libp2p.stream_muxer.exceptions import (
     MuxedStreamEOF,
     MuxedStreamReset,
 )
+from record_kit import opened
 
 from peertransfer.transport.allowance import Allowance
 from peertransfer.transport.connection import ANSWER_SECONDS, DESERTED_SECONDS, KEEP_ALIVE_SECONDS, Connection
@@ -25,7 +29,14 @@ MIB = 1 << 20
 
 
 def connection_over(stream, keys, *, is_initiator, allowance=None):
-    wire = Wire(stream, sealer=RecordSealer(keys[0]), opener=RecordOpener(keys[1]), cipher=None, unread=b"")
+    wire = Wire(
+        stream,
+        sealer=RecordSealer(keys[0]),
+        opener=RecordOpener(keys[1]),
+        cipher=None,
+        unread=b"",
+        memory=memoryview(bytearray(MIB)),
+    )
     return Connection(
         wire, PEER, is_initiator=is_initiator, remote=ADDR, unread=b"", allowance=allowance or Allowance()
     )
@@ -33,7 +44,8 @@ def connection_over(stream, keys, *, is_initiator, allowance=None):
 
 @pytest.fixture
 async def ends():
-    return trio.testing.memory_stream_pair()
+    sockets = socket.socketpair()
+    return [trio.SocketStream(trio.socket.from_stdlib_socket(one)) for one in sockets]
 
 
 @pytest.fixture
@@ -144,6 +156,46 @@ async def test_what_was_written_leaves_before_we_hang_up(pair, nursery):
             await trio.sleep(0.01)
 
 
+async def test_octets_land_in_the_memory_that_is_named_for_them_in_their_order(pair, nursery):
+    ours, theirs = await streams_of(*pair)
+    octets = random.Random(1).randbytes(3 * MIB)
+    await ours.write_pieces([b"before"])
+    nursery.start_soon(ours.write_pieces, [octets])
+    assert await theirs.read(3) == b"bef"
+    memory = bytearray(3 + 3 * MIB)
+    assert await theirs.read_into(memoryview(memory)[: 2 * MIB], 5) == 2 * MIB
+    assert await theirs.read_into(memoryview(memory)[2 * MIB :], 5) == MIB + 3
+    assert memory == b"ore" + octets
+
+
+async def test_memory_that_is_not_filled_in_time_or_at_the_end_says_how_far_it_is(pair):
+    ours, theirs = await streams_of(*pair)
+    memory = memoryview(bytearray(100))
+    await ours.write_pieces([b"some"])
+    assert await theirs.read_into(memory, 0.05) == 4
+    assert await theirs.read_into(memory, 0.01) == 0
+    await ours.write_pieces([b"more"])
+    await ours.close_write()
+    assert await theirs.read_into(memory[4:], 5) == 4
+    assert bytes(memory[:8]) == b"somemore"
+    assert await theirs.read_into(memory, 5) == 0
+
+
+async def test_what_comes_after_a_reader_gave_up_waits_for_the_next(pair):
+    ours, theirs = await streams_of(*pair)
+    with trio.move_on_after(0.02):
+        await theirs.read_into(memoryview(bytearray(10)), 5)
+    await ours.write_pieces([b"for the next"])
+    assert await theirs.read(20) == b"for the next"
+
+
+async def test_memory_of_a_stream_that_is_lost_is_not_waited_for(pair, nursery):
+    ours, theirs = await streams_of(*pair)
+    nursery.start_soon(ours.reset)
+    with pytest.raises(MuxedStreamReset), trio.fail_after(3):
+        await theirs.read_into(memoryview(bytearray(10)), 60)
+
+
 async def test_the_end_of_a_connection_is_told_to_everybody_who_waits(pair, ends, nursery):
     ours, _ = await streams_of(*pair)
     outcomes = []
@@ -201,7 +253,7 @@ async def test_a_peer_that_breaks_the_rules_is_told_and_hung_up(ends, nursery, o
     said = b""
     with trio.fail_after(3):
         while octets := await ends[1].receive_some():
-            said += b"".join(opener.open(octets))
+            said += b"".join(opened(opener, octets))
     assert said.endswith(b"\x00\x03" + bytes(6) + bytes(3) + b"\x01")
     await trio.testing.wait_all_tasks_blocked()
     assert near.is_closed

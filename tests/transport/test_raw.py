@@ -171,7 +171,7 @@ async def test_a_reset_before_the_greeting_is_judged_like_a_hang_up(said):
     async with listener:
         far_stream = await trio.open_tcp_stream(*listener.socket.getsockname())
         near = conn_of(await listener.accept(), KEY)
-    await far_stream.send_all(PnetCipher(KEY, bytes(24)).encrypt(bytearray(GREETING))[:said])
+    await far_stream.send_all(PnetCipher(KEY, bytes(24)).encrypt(memoryview(bytearray(GREETING)))[:said])
     far_stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     await far_stream.aclose()
     with pytest.raises(NetworkKeyError, match="hangs up"):

@@ -28,7 +28,7 @@ def sodium(key=KEY, nonce=NONCE):
 
 
 def xored(stream, octets):
-    piece = bytearray(octets)
+    piece = memoryview(bytearray(octets))
     stream.xor(piece)
     return bytes(piece)
 

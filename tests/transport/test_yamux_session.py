@@ -291,6 +291,7 @@ def test_streams_that_write_take_turns():
     numbers = [client.open_stream(0.0) for _ in range(3)]
     for number in numbers:
         client.write(number, [bytes(3 * FRAME_PAYLOAD)])
+        hear(client, pack_header(WINDOW_UPDATE, ACK, number, 2 * FRAME_PAYLOAD))
     order = [number for kind, _, number, _ in frames_of(client) if kind == DATA]
     assert order == numbers * 3
 

@@ -95,6 +95,15 @@ class Machine(ABC, Generic[E]):
         if self._state is not State.ENDED:
             self._reader.receive_data(octets)
 
+    @property
+    def body_room(self) -> memoryview | None:
+        """Where the octets that come next belong, where that is known: put them there, do not give them."""
+        return self._reader.body_room
+
+    def note_filled(self, count: int) -> None:
+        """Note that ``count`` octets were put at the front of ``body_room``."""
+        self._reader.note_filled(count)
+
     def receive_eof(self) -> None:
         """Note that the peer closed its side."""
         self._is_eof = True

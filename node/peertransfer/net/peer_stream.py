@@ -110,6 +110,21 @@ class PeerStream:
             return pieces
         raise PeerTimeoutError("The peer is silent", peer=self.peer_id)
 
+    async def receive_into(self, memory: memoryview, *, idle_seconds: float = IDLE_SECONDS) -> int:
+        """Fill ``memory``; return how many octets came: fewer at the end, or where no more did in time.
+
+        Raises:
+            StreamLostError: the stream, or its connection, broke.
+            PeerTimeoutError: nothing came for ``idle_seconds``.
+        """
+        begun_at = trio.current_time()
+        with stream_errors(self.peer_id):
+            count = await self._stream.read_into(memory, idle_seconds)
+        if not count and trio.current_time() >= begun_at + idle_seconds:
+            raise PeerTimeoutError("The peer is silent", peer=self.peer_id)
+        self.tally.received += count
+        return count
+
     async def receive(self, max_octets: int = 65_536, *, idle_seconds: float = IDLE_SECONDS) -> bytes:
         """Read some octets; see ``receive_pieces``."""
         return b"".join(await self.receive_pieces(max_octets, idle_seconds=idle_seconds))

@@ -3,8 +3,9 @@
 It decides nothing about permission (``policy``) and nothing about order (``exchange.provider``); what
 an answer holds is ``service.answers``. Spec: docs/protocol.md.
 
-Strategy: a reader feeds the machine and puts requests into a short queue; a writer answers them one
-after the other, so that a cancellation is seen while a long answer is being sent.
+Strategy: a reader feeds the machine and puts requests into a short queue; a second task reads what the next
+of them takes from the disk; a writer answers one after the other. So a cancellation is seen while a long
+answer is being sent, and neither disk nor line waits for the other.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ from peertransfer.service.answers import Answers
 from peertransfer.service.facts import asker_of, wall_clock
 from peertransfer.service.granted import Granted
 from peertransfer.service.groups import open_nursery
+from peertransfer.service.read_ahead import BlocksRead, BlocksRefused, Read
 from peertransfer.wire.codes import RefusalCode
 from peertransfer.wire.messages import VERSION
 
 if TYPE_CHECKING:
     from peertransfer.net.peer_stream import PeerStream
     from peertransfer.policy.facts import Asker
-    from peertransfer.service.answers import GrantedRequest
+    from peertransfer.service.answers import PlainRequest
     from peertransfer.service.door import Door
     from peertransfer.service.served_shares import LiveLink, ServedShares
 
@@ -111,15 +113,15 @@ class Answering:
         if disclosed is None:
             return
         await self._stream.send(self._machine.send_hello(disclosed))
-        send, receive = trio.open_memory_channel[e.ProviderEvent](MAX_REQUESTS * 2)
+        ready, prepared = trio.open_memory_channel[e.ProviderEvent | Read](0)
         async with open_nursery() as nursery:
             nursery.start_soon(self._account_regularly)
             nursery.start_soon(self._review_regularly)
-            nursery.start_soon(self._read, send)
-            async with receive:
+            nursery.start_soon(self._listen, ready)
+            with prepared:
                 try:
-                    async for event in receive:
-                        if not await self._react(event) or self._is_ended:
+                    async for one in prepared:
+                        if not await self._react(one) or self._is_ended:
                             break
                 finally:
                     # Before nobody takes what it hears: it would find the channel broken.
@@ -128,12 +130,20 @@ class Answering:
                 await self._refuse(RefusalCode.ENDED, 0)
             nursery.cancel_scope.cancel()
 
-    async def _read(self, send: trio.MemorySendChannel[e.ProviderEvent]) -> None:
-        async with send:
-            with self._hearing:
-                await self._hear(send)
+    async def _listen(self, ready: trio.MemorySendChannel[e.ProviderEvent | Read]) -> None:
+        """Hear what the getter asks, and read what the answers take, ahead of them."""
+        send, receive = trio.open_memory_channel[e.ProviderEvent](MAX_REQUESTS * 2)
+        # ``ready`` is closed without a checkpoint: whoever sees its end cancels us, and an error were lost.
+        with self._hearing, ready:
+            async with open_nursery() as nursery:
+                nursery.start_soon(self._hear, send)
+                await self._prepare(receive, ready)
 
     async def _hear(self, send: trio.MemorySendChannel[e.ProviderEvent]) -> None:
+        with send:
+            await self._hear_until_end(send)
+
+    async def _hear_until_end(self, send: trio.MemorySendChannel[e.ProviderEvent]) -> None:
         while True:
             event = self._machine.next_event()
             if event is None:
@@ -154,13 +164,28 @@ class Answering:
                 await self._stream.take_request()
                 await send.send(event)
 
+    async def _prepare(
+        self,
+        receive: trio.MemoryReceiveChannel[e.ProviderEvent],
+        ready: trio.MemorySendChannel[e.ProviderEvent | Read],
+    ) -> None:
+        with receive:
+            async for event in receive:
+                if isinstance(event, e.NodesRequested | e.BlocksRequested):
+                    assert self._answers is not None  # the machine lets requests through under a grant only
+                    await self._answers.read(event, ready)
+                else:
+                    await ready.send(event)
+
     def _is_owed(self) -> bool:
         return self._machine.outstanding_count > 0
 
-    async def _react(self, event: e.ProviderEvent) -> bool:
+    async def _react(self, one: e.ProviderEvent | Read) -> bool:
         """Answer one event; tell whether the stream goes on."""
         try:
-            return await self._answer_to(event)
+            if isinstance(one, BlocksRead | BlocksRefused):
+                return await self._send(one)
+            return await self._answer_to(one)
         except LocalProtocolError:
             if self._machine.state is State.ENDED:
                 return False  # the getter broke the stream off while its answer was made
@@ -178,25 +203,29 @@ class Answering:
                 assert self._granted is not None
                 await self._granted.note_delivery()
                 return False
-            case (
-                e.ManifestRequested()
-                | e.OpeningsRequested()
-                | e.NodesRequested()
-                | e.BlocksRequested()
-                | e.HaveRequested()
-            ):
+            case e.ManifestRequested() | e.OpeningsRequested() | e.HaveRequested():
                 return await self._answer(event)
             case _:
                 return True
 
-    async def _answer(self, event: GrantedRequest) -> bool:
+    async def _answer(self, event: PlainRequest) -> bool:
         assert self._answers is not None  # the machine lets requests through under a grant only
-        refusal = await self._answers.answer(event)
+        return await self._finish(event.request_id, await self._answers.answer(event))
+
+    async def _send(self, read: Read) -> bool:
+        assert self._answers is not None  # it was read under a grant
+        refusal = await self._answers.send(read)
+        if refusal is None and not self._answers.is_answered(read.event):
+            return True
+        return await self._finish(read.event.request_id, refusal)
+
+    async def _finish(self, request_id: int, refusal: RefusalCode | None) -> bool:
+        """Note the end of an answer; refuse what is left of it."""
         self._patience.note_answer()
-        self._cancelled.discard(event.request_id)
+        self._cancelled.discard(request_id)
         if refusal is None or self._is_ended:
             return True
-        return await self._refuse(refusal, event.request_id)
+        return await self._refuse(refusal, request_id)
 
     # --- the want ----------------------------------------------------------------------------------
 
@@ -230,13 +259,14 @@ class Answering:
         yes = await granted.yes(prove(secret, Role.PROVIDER, self._machine.transcript(locator)))
         if yes is None:
             return False
-        await self._stream.send(self._machine.send_grant(yes))
         self._granted = granted
         self._patience.is_granted = True
         self._stream.carry_transfer()
+        # Before the grant leaves: what it lets the getter ask may be here before we come back from sending.
         self._answers = Answers(
             self._stream, self._machine, granted, may_go_on=self._holds, cancelled=self._cancelled
         )
+        await self._stream.send(self._machine.send_grant(yes))
         return True
 
     # --- the end of the grant ----------------------------------------------------------------------

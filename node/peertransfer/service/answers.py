@@ -1,39 +1,30 @@
 """What a granted getter is sent: manifest, openings, nodes and leaves, in batches.
 
-It proves and decides nothing (``service.answering``, ``service.granted``). A file that changed since it was
-shared is refused as changed; wrong octets never leave, because each leaf is checked against its CID first.
-
-What is refused comes before what is out of range: where the policy keeps an entry's content, no answer may
-depend on how long the entry is, or on whether it is a file. Spec: docs/protocol.md, "Requests and answers".
+It proves and decides nothing (``service.answering``, ``service.granted``) and reads no block
+(``service.read_ahead``). Spec: docs/protocol.md, "Requests and answers".
 """
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, TypeAlias
 
-from peertransfer.content.shape import CHUNK_SIZE
-from peertransfer.errors import NotFoundError, SourceError
 from peertransfer.exchange import events as e
+from peertransfer.service.read_ahead import BlocksRead, BlocksRefused, ReadAhead
 from peertransfer.wire.codes import RefusalCode
-from peertransfer.wire.messages import MAX_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+
+    import trio
 
     from peertransfer.exchange.provider import Provider
     from peertransfer.net.peer_stream import PeerStream
     from peertransfer.service.granted import Granted
-    from peertransfer.wire.messages import EntryRanges, Range
+    from peertransfer.service.read_ahead import BlocksEvent, Read
+    from peertransfer.wire.messages import Range
 
-GrantedRequest: TypeAlias = (
-    "e.ManifestRequested | e.OpeningsRequested | e.NodesRequested | e.BlocksRequested | e.HaveRequested"
-)
-Place: TypeAlias = "tuple[int, int]"
-"""Entry index, and index of the node or leaf."""
-
-BATCHES_READ = 4
-"""Batches of blocks that are read at once, each a MiB at most: one change of threads for all."""
+PlainRequest: TypeAlias = "e.ManifestRequested | e.OpeningsRequested | e.HaveRequested"
+"""A request whose answer takes no block from the disk."""
 OPENINGS_BATCH = 256
 """Entries that the engine is asked about at once; the encoder cuts pages to the frame limit."""
 
@@ -56,31 +47,36 @@ class Answers:
         self._may_go_on = may_go_on
         self._cancelled = cancelled
         self._share = granted.share
+        self._answered: BlocksEvent | None = None
+        """The request for blocks whose answer ended last, perhaps before its time."""
+        self._reading = ReadAhead(granted, may_go_on=may_go_on, is_answered=self.is_answered)
 
-    async def answer(self, event: GrantedRequest) -> RefusalCode | None:
-        """Answer a request; return with what to refuse it, or the rest of it, instead."""
-        try:
-            return await self._dispatch(event)
-        except SourceError as changed:
-            await self._share.note_changed(changed.path)
-            return RefusalCode.CHANGED
-        except NotFoundError:
-            if self._may_go_on():
-                raise
-            return RefusalCode.ENDED  # the share was withdrawn while it was read
+    async def read(self, event: BlocksEvent, into: trio.MemorySendChannel[Read]) -> None:
+        """Read what a request for blocks asks for, for ``send``, each group when the one before was taken."""
+        await self._reading.read(event, into)
 
-    async def _dispatch(self, event: GrantedRequest) -> RefusalCode | None:
+    async def answer(self, event: PlainRequest) -> RefusalCode | None:
+        """Answer a request that needs no block; return with what to refuse it, or the rest of it, instead."""
         match event:
             case e.ManifestRequested(request_id, nodes, ranges):
                 return await self._send_manifest(request_id, ranges, nodes=nodes)
             case e.OpeningsRequested(request_id, first, count):
                 return await self._send_openings(request_id, first, count)
-            case e.NodesRequested(request_id, items):
-                return await self._send_blocks(request_id, items, nodes=True)
-            case e.BlocksRequested(request_id, items):
-                return await self._send_blocks(request_id, items, nodes=False)
             case e.HaveRequested(request_id, entry):
                 return await self._send_have(request_id, entry)
+
+    def is_answered(self, event: BlocksEvent) -> bool:
+        """Tell whether the answer to the request of which blocks were sent or refused last has ended."""
+        return event is self._answered
+
+    async def send(self, read: Read) -> RefusalCode | None:
+        """Send blocks that were read, unless their answer has ended; return as ``answer`` does."""
+        if self.is_answered(read.event):
+            return None
+        code = read.code if isinstance(read, BlocksRefused) else await self._send_blocks(read)
+        if code is not None:
+            self._answered = read.event
+        return code
 
     # --- each kind ---------------------------------------------------------------------------------
 
@@ -125,61 +121,27 @@ class Answers:
         await self._stream.send(self._machine.send_openings(openings, request_id, last))
         return None
 
-    async def _send_blocks(
-        self, request_id: int, items: Sequence[EntryRanges], *, nodes: bool
-    ) -> RefusalCode | None:
-        refusal = await self._refusal_of({item.entry for item in items})
-        if refusal is not None:
-            return refusal
-        places = [
-            (item.entry, index)
-            for item in items
-            for one in item.ranges
-            for index in range(one.first, one.first + one.count)
-        ]
-        if not all(self._share.has_block(entry, index, nodes=nodes) for entry, index in places):
-            return RefusalCode.OUT_OF_RANGE
-        batches = list(self._batches(places, nodes=nodes))
-        for start in range(0, len(batches), BATCHES_READ):
-            group = batches[start : start + BATCHES_READ]
-            blocks = iter(await self._share.blocks(list(itertools.chain(*group)), nodes=nodes))
-            for batch in group:
-                if not self._may_go_on():
-                    return RefusalCode.ENDED
-                content = await self._granted.content({entry for entry, _ in batch})
-                if content is None:
-                    return RefusalCode.REFUSED
-                is_last = batch is batches[-1] or request_id in self._cancelled
-                triples = [(entry, index, next(blocks)) for entry, index in batch]
-                frame = self._machine.send_blocks(content, request_id, triples, last=is_last)
-                if not nodes:
-                    self._granted.count(sum(len(block.octets) for _, _, block in triples))
-                await self._stream.send(frame)
-                if is_last:
-                    return None
+    async def _send_blocks(self, read: BlocksRead) -> RefusalCode | None:
+        request_id = read.event.request_id
+        for batch in read.batches:
+            if not self._may_go_on():
+                return RefusalCode.ENDED
+            content = await self._granted.content({entry for entry, _, _ in batch})
+            if content is None:
+                return RefusalCode.REFUSED
+            is_last = (read.is_last and batch is read.batches[-1]) or request_id in self._cancelled
+            frame = self._machine.send_blocks(content, request_id, batch, last=is_last)
+            if isinstance(read.event, e.BlocksRequested):
+                self._granted.count(sum(len(block.octets) for _, _, block in batch))
+            if is_last:
+                self._answered = read.event
+            await self._stream.send(frame)
+            if is_last:
+                break
         return None
 
-    async def _refusal_of(self, entries: set[int]) -> RefusalCode | None:
-        """Return why nothing of these entries may be asked; it depends on no fact that is hidden."""
-        if not all(entry < len(self._share.entry_facts) for entry in entries):
-            return RefusalCode.OUT_OF_RANGE
-        return None if await self._granted.covers(entries) else RefusalCode.REFUSED
-
-    def _batches(self, places: Sequence[Place], *, nodes: bool) -> Iterator[list[Place]]:
-        batch: list[Place] = []
-        size = 0
-        for entry, index in places:
-            one = self._share.block_size(entry, index, nodes=nodes)
-            if batch and (size + one > CHUNK_SIZE or len(batch) == MAX_HEADERS):
-                yield batch
-                batch, size = [], 0
-            batch.append((entry, index))
-            size += one
-        if batch:
-            yield batch
-
     async def _send_have(self, request_id: int, entry: int) -> RefusalCode | None:
-        refusal = await self._refusal_of({entry})
+        refusal = await self._reading.refusal_of({entry})
         if refusal is not None:
             return refusal
         if not self._share.has_block(entry, 0, nodes=False):

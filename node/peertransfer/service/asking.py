@@ -194,7 +194,8 @@ class Parts:
     ) -> None:
         self._asking = asking
         self._receive = receive
-        self._is_over = False
+        self.is_over = False
+        """Whether the last part came."""
         self._failure: PeertransferError | None = None
 
     def __aiter__(self) -> Self:
@@ -209,7 +210,7 @@ class Parts:
         """
         if self._failure is not None:
             raise self._failure
-        if self._is_over:
+        if self.is_over:
             raise StopAsyncIteration
         try:
             part = await self._receive.receive()
@@ -218,7 +219,7 @@ class Parts:
         if isinstance(part, PeertransferError):
             self._failure = part
             raise part
-        self._is_over = isinstance(part, e.HaveReceived) or part.last
+        self.is_over = isinstance(part, e.HaveReceived) or part.last
         return part
 
     async def together(self, seconds: float) -> list[Answer]:
@@ -227,11 +228,11 @@ class Parts:
         Raises:
             PeertransferError: as iterating does; what came before it is returned first.
         """
-        if self._is_over:
+        if self.is_over:
             return []
         parts = [await anext(self)]
         with trio.move_on_after(seconds), contextlib.suppress(PeertransferError):
-            while not self._is_over:
+            while not self.is_over:
                 parts.append(await anext(self))
         return parts
 
@@ -338,10 +339,10 @@ async def _expect(stream: PeerStream, machine: Getter, kind: type[e.GetterEvent]
 
 
 async def _feed(stream: PeerStream, machine: Getter) -> None:
-    pieces: list[memoryview] | None = None
-    while pieces is None:
+    is_over: bool | None = None
+    while is_over is None:
         try:
-            pieces = await stream.receive_pieces(READ_SIZE, idle_seconds=SILENCE_SECONDS)
+            is_over = not await _receive(stream, machine)
         except PeerTimeoutError:
             if machine.outstanding_count or machine.request_limit == 0:
                 raise PeerTimeoutError(
@@ -349,7 +350,18 @@ async def _feed(stream: PeerStream, machine: Getter) -> None:
                     "Run the same command again, or with --wait.",
                     peer=stream.peer_id,
                 ) from None
+    if is_over:
+        machine.receive_eof()
+
+
+async def _receive(stream: PeerStream, machine: Getter) -> bool:
+    """Have the machine take what comes next; return False at the end."""
+    room = machine.body_room
+    if room is not None:
+        count = await stream.receive_into(room, idle_seconds=SILENCE_SECONDS)
+        machine.note_filled(count)
+        return count > 0
+    pieces = await stream.receive_pieces(READ_SIZE, idle_seconds=SILENCE_SECONDS)
     for piece in pieces:
         machine.receive_data(piece)
-    if not pieces:
-        machine.receive_eof()
+    return bool(pieces)

@@ -31,7 +31,7 @@ from peertransfer.service.not_given import not_given, refusal_of
 from peertransfer.wire.messages import EntryRanges, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from peertransfer.content.cid import Cid
     from peertransfer.content.dag import DagVerifier
@@ -40,8 +40,10 @@ if TYPE_CHECKING:
     from peertransfer.service.fetch_queue import Target
     from peertransfer.transport.allowance import Allowance
 
-TASKS = 2
+TASKS = 4
 """Jobs carried out at once over one stream."""
+REQUESTS = 2
+"""Jobs of leaves that wait for octets at once over one stream: the others are being written."""
 GATHER_SECONDS = 0.05
 """Leaves of a job that come within so long of the first are checked and written together."""
 NODES_OF_REQUEST = 256
@@ -116,11 +118,12 @@ class Fetching:
         Raises:
             PeertransferError: the provider failed; its jobs went back.
         """
+        turns = trio.Semaphore(REQUESTS)
         async with open_nursery() as nursery:
             for _ in range(TASKS):
-                nursery.start_soon(self._work, asking)
+                nursery.start_soon(self._work, asking, turns)
 
-    async def _work(self, asking: Asking) -> None:
+    async def _work(self, asking: Asking, turns: trio.Semaphore) -> None:
         while True:
             await self._close_refused(asking.peer_id)
             if self._queue.is_over_for(asking.peer_id):
@@ -131,7 +134,7 @@ class Fetching:
                 continue
             is_done = False
             try:
-                await self._carry_out(asking, job)
+                await self._carry_out(asking, job, turns)
                 whole = self._queue.done(job)
                 is_done = True
                 if not isinstance(job, SmallJob):
@@ -169,7 +172,7 @@ class Fetching:
         self._changed.set()
         self._changed = trio.Event()
 
-    async def _carry_out(self, asking: Asking, job: Job) -> None:
+    async def _carry_out(self, asking: Asking, job: Job, turns: trio.Semaphore) -> None:
         seconds = self._allowance.limits.request_seconds
         match job:
             case SmallJob(targets):
@@ -182,7 +185,7 @@ class Fetching:
                 self._queue.opened(target, await self._writer.open(target))
             case LeavesJob(target, indices):
                 with trio.fail_after(seconds):
-                    await self._fetch_leaves(asking, target, indices)
+                    await self._fetch_leaves(asking, target, indices, turns)
 
     async def _fetch_small(self, asking: Asking, targets: Sequence[Target]) -> None:
         waiting = list(targets)
@@ -201,17 +204,33 @@ class Fetching:
         if waiting:
             raise RemoteProtocolError("the provider left out files that were asked for", peer=asking.peer_id)
 
-    async def _fetch_leaves(self, asking: Asking, target: Target, indices: Sequence[int]) -> None:
+    async def _fetch_leaves(
+        self, asking: Asking, target: Target, indices: Sequence[int], turns: trio.Semaphore
+    ) -> None:
         waiting = list(indices)
         item = EntryRanges(target.entry.index, ranges_of(indices))
-        async with asking.request(lambda machine, want: machine.request_blocks(want, [item])) as parts:
+        async with (
+            one_turn(turns) as turn,
+            asking.request(lambda machine, want: machine.request_blocks(want, [item])) as parts,
+        ):
             while together := await parts.together(GATHER_SECONDS):
+                if parts.is_over:
+                    turn.close()  # nothing more is to come: another may ask while this is written
                 blocks = [octets for part in together for _, _, octets in _blocks(part)]
                 batch, waiting = waiting[: len(blocks)], waiting[len(blocks) :]
                 check = checking(target.verifier, list(zip(batch, blocks, strict=True)), asking.peer_id)
                 await self._writer.write(target, check, sum(map(len, blocks)))
         if waiting:
             raise RemoteProtocolError("the provider left out leaves that were asked for", peer=asking.peer_id)
+
+
+@contextlib.asynccontextmanager
+async def one_turn(turns: trio.Semaphore) -> AsyncIterator[contextlib.ExitStack]:
+    """Wait for a turn; it ends when what is returned is closed, at the latest with the block."""
+    await turns.acquire()
+    with contextlib.ExitStack() as turn:
+        turn.callback(turns.release)
+        yield turn
 
 
 async def fetch_nodes(asking: Asking, target: Target) -> None:

@@ -30,6 +30,7 @@ from peertransfer.store.shares import Shares
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from peertransfer.content.memory import LeafMemory
     from peertransfer.content.opening import EntryOpening, ShareOpening
     from peertransfer.content.shared import SharedEntry
     from peertransfer.content.verified import Verified
@@ -138,14 +139,16 @@ class ServedShare:
         _, children = FileShape(self._entry(index).size).children_of(place)
         return 64 * len(children) + 64
 
-    async def blocks(self, places: Sequence[tuple[int, int]], *, nodes: bool) -> list[Verified]:
-        """Return nodes or leaves, each (entry, index), verified.
+    async def blocks(
+        self, places: Sequence[tuple[int, int]], memory: LeafMemory, *, nodes: bool
+    ) -> list[Verified]:
+        """Return nodes or leaves, each (entry, index), verified; leaves are put into ``memory``.
 
         Raises:
             SourceError: a file changed since it was shared, or is gone.
         """
         if not nodes:
-            return await self._reader.read_leaves(self._stored, places)
+            return await self._reader.read_leaves(self._stored, places, memory)
         found: list[Verified] = []
         for index, run in itertools.groupby(places, key=itemgetter(0)):
             found += await self._reader.read_nodes(self._stored, index, [place for _, place in run])

@@ -17,8 +17,10 @@ import trio
 
 from peertransfer.content.cid import DIGEST_SIZE, Cid, Codec
 from peertransfer.content.dag import CHUNK_SIZE, Dag, FileShape, build_dag
+from peertransfer.content.memory import LeafMemory
 from peertransfer.content.verified import Verified, verify
 from peertransfer.errors import IntegrityError, LocalError, SourceChangedError, StoreError
+from peertransfer.store.hashing import read_full
 from peertransfer.store.placing import open_beneath
 
 if TYPE_CHECKING:
@@ -50,25 +52,35 @@ class SourceReader:
         self._dags: dict[tuple[str, int], Dag] = {}
         self._groups: dict[tuple[str, int, int], bytes] = {}
 
-    async def read_leaves(self, share: StoredShare, places: Sequence[tuple[int, int]]) -> list[Verified]:
+    async def read_leaves(
+        self, share: StoredShare, places: Sequence[tuple[int, int]], memory: LeafMemory | None = None
+    ) -> list[Verified]:
         """Read leaves, each (index of the entry in the manifest, leaf), in the order asked for.
 
         Those of one entry that stand side by side cost one opening of its file, all of them one change of
         threads.
+
+        Args:
+            share: whose.
+            places: which.
+            memory: where they are put; by default into fresh memory.
 
         Raises:
             SourceChangedError: a file is gone, or not what was shared; ``path`` is the entry's.
             StoreError: the disk or this process failed.
             LocalError: there is no such leaf; the caller checks what a peer asks for.
         """
-        runs: list[tuple[SharedEntry, list[tuple[int, Cid]]]] = []
+        memory = memory or LeafMemory(0)
+        runs: list[tuple[SharedEntry, list[tuple[int, Cid, memoryview]]]] = []
         for index, run in itertools.groupby(places, key=itemgetter(0)):
             entry, leaves = share.entry(index), [leaf for _, leaf in run]
             count = 0 if entry.root is None else FileShape(entry.size).leaf_count
             if not all(0 <= leaf < count for leaf in leaves):
                 raise LocalError("A leaf was to be read that this entry does not have")
             cids = await self._leaf_cids(share, entry, index, leaves)
-            runs.append((entry, list(zip(leaves, cids, strict=True))))
+            shape = FileShape(entry.size)
+            rooms = [memory.of_size(shape.leaf_size(leaf)) for leaf in leaves]
+            runs.append((entry, list(zip(leaves, cids, rooms, strict=True))))
         return await trio.to_thread.run_sync(
             lambda: [leaf for entry, leaves in runs for leaf in self._read(share, entry, leaves)],
             limiter=self._limiter,
@@ -126,12 +138,11 @@ class SourceReader:
     # --- on a worker thread ------------------------------------------------------------------------
 
     def _read(
-        self, share: StoredShare, entry: SharedEntry, leaves: Sequence[tuple[int, Cid]]
+        self, share: StoredShare, entry: SharedEntry, leaves: Sequence[tuple[int, Cid, memoryview]]
     ) -> list[Verified]:
         fd = self._open(share, entry)
-        shape = FileShape(entry.size)
         try:
-            return [_read_leaf(fd, entry, shape, leaf, cid) for leaf, cid in leaves]
+            return [_read_leaf(fd, entry, leaf, cid, room) for leaf, cid, room in leaves]
         except OSError as exc:
             raise StoreError(f"{entry.path} can't be read: {exc.strerror}") from exc
         finally:
@@ -153,25 +164,13 @@ class SourceReader:
         return fd
 
 
-def _read_leaf(fd: int, entry: SharedEntry, shape: FileShape, leaf: int, cid: Cid) -> Verified:
-    octets = _read_at(fd, shape.leaf_size(leaf), leaf * CHUNK_SIZE)
-    if len(octets) < shape.leaf_size(leaf):
+def _read_leaf(fd: int, entry: SharedEntry, leaf: int, cid: Cid, room: memoryview) -> Verified:
+    if read_full(fd, room, leaf * CHUNK_SIZE) < len(room):
         raise _changed(entry)
     try:
-        return verify(cid, octets)
+        return verify(cid, room.toreadonly())
     except IntegrityError as exc:
         raise _changed(entry) from exc
-
-
-def _read_at(fd: int, size: int, offset: int) -> bytes:
-    """Return ``size`` octets from ``offset``, fewer where the file ends before."""
-    octets = os.pread(fd, size, offset)
-    while len(octets) < size:
-        more = os.pread(fd, size - len(octets), offset + len(octets))
-        if not more:
-            break
-        octets += more
-    return octets
 
 
 def _failure(entry: SharedEntry, exc: OSError) -> SourceChangedError | StoreError:

@@ -19,7 +19,7 @@ from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 
 from peertransfer.errors import LocalProtocolError, RemoteProtocolError
 from peertransfer.transport.barrier import CrashBarrier
-from peertransfer.transport.stream import YamuxStream
+from peertransfer.transport.stream import RECEIVE_SIZE, YamuxStream
 from peertransfer.transport.tally import Tally
 from peertransfer.transport.yamux_events import (
     DataReceived,
@@ -55,8 +55,6 @@ IDLE_SECONDS = 2.0
 """After so long without anything to send, the memory for sending is given back."""
 CLOSE_SECONDS = 1.0
 """What waits to be sent gets so long to leave when we hang up."""
-TURN_SECONDS = 0.01
-"""After so long with what one peer sent, others get a turn."""
 
 
 class Connection(IMuxedConn):
@@ -96,6 +94,8 @@ class Connection(IMuxedConn):
         self._is_initiator = is_initiator
         self._unread = unread
         self._streams: dict[int, YamuxStream] = {}
+        self._placing: YamuxStream | None = None
+        """The stream of which octets came last."""
         self._opened: deque[YamuxStream] = deque()
         self._has_opened = trio.Event()
         self._has_work = trio.Event()
@@ -203,22 +203,41 @@ class Connection(IMuxedConn):
     # --- the tasks ---------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        records = [self._unread] if self._unread else await self._wire.receive()
         try:
-            while records:
-                now = trio.current_time()
-                for octets in records:
-                    for event in self.session.receive_data(octets, now):
-                        self._handle(event, now)
-                    if trio.current_time() - now > TURN_SECONDS:
-                        await trio.lowlevel.checkpoint()
-                        now = trio.current_time()
+            if self._unread:
+                self.take(self._unread)
+            while await self._wire.receive(self):
                 if self.session.has_data_to_send:
                     self._has_work.set()
-                records = await self._wire.receive()
         except RemoteProtocolError as error:
             self.end_reason = self.end_reason or error.message
             await self._say_farewell(PROTOCOL_ERROR)
+
+    @property
+    def appetite(self) -> int:
+        """Octets that are worth taking from the socket at once."""
+        return RECEIVE_SIZE if self._placing is None else self._placing.appetite
+
+    def room_for(self, size: int) -> memoryview | None:
+        """Return where the next ``size`` octets belong: the wire asks."""
+        stream = self._streams.get(self.session.next_body(size))
+        if stream is None:
+            return None
+        self._placing = stream
+        return stream.room_for(size)
+
+    def take_placed(self, size: int) -> None:
+        """Note that so many octets are where ``room_for`` said: the wire tells."""
+        assert self._placing is not None
+        self._placing.take_placed(size)
+        for event in self.session.receive_placed(size):
+            self._handle(event, trio.current_time())
+
+    def take(self, octets: bytes) -> None:
+        """Take the next octets of the session: the wire tells."""
+        now = trio.current_time()
+        for event in self.session.receive_data(octets, now):
+            self._handle(event, now)
 
     def _handle(self, event: Event, now: float) -> None:
         match event:

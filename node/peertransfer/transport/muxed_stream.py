@@ -15,7 +15,6 @@ import trio
 from libp2p.exceptions import BaseLibp2pError
 
 from peertransfer.transport.muxer import Muxer
-from peertransfer.transport.yamux_session import FRAME_PAYLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +31,8 @@ STREAM_ERRORS = (
 )
 """What the library raises where a stream, or the connection below it, is over."""
 WINDOW_POLL_SECONDS = 0.005
+FRAME_PAYLOAD = 65_507
+"""Octets of data in a frame: with its header it fills one Noise message."""
 ROUND_TRIPS = 4
 """A window of which half is taken within so many round trips is what holds the peer up."""
 LEAST_ROUND_TRIP_SECONDS = 0.001
@@ -72,6 +73,15 @@ class MuxedStream:
         """Return up to ``limit`` octets; none at the end."""
         octets = await self.read(limit)
         return [memoryview(octets)] if octets else []
+
+    async def read_into(self, memory: memoryview, seconds: float) -> int:
+        """Fill ``memory``, and return how many octets that were: fewer at the end, or after ``seconds``."""
+        filled = 0
+        with trio.move_on_after(seconds):
+            while filled < len(memory) and (octets := await self.read(len(memory) - filled)):
+                memory[filled : filled + len(octets)] = octets
+                filled += len(octets)
+        return filled
 
     async def write(self, octets: bytes) -> None:
         """Write all of ``octets``; for few of them, in negotiation."""

@@ -40,15 +40,15 @@ class PnetCipher:
         self._remote_nonce = b""
         self._is_nonce_sent = False
 
-    def encrypt(self, octets: bytearray | memoryview) -> bytearray | memoryview:
+    def encrypt(self, octets: memoryview) -> memoryview:
         """Return what to send for ``octets``, which change; the first time, our nonce stands before it."""
         self._writer.xor(octets)
         if self._is_nonce_sent:
             return octets
         self._is_nonce_sent = True
-        return bytearray(self._nonce) + octets
+        return memoryview(bytearray(self._nonce) + octets)
 
-    def decrypt(self, octets: bytearray) -> bytearray:
+    def decrypt(self, octets: memoryview) -> memoryview:
         """Return what arrived; the other side's nonce is taken off, in whatever pieces it comes.
 
         Args:
@@ -59,13 +59,13 @@ class PnetCipher:
         """
         if self._reader is None:
             taken = NONCE_SIZE - len(self._remote_nonce)
-            self._remote_nonce += octets[:taken]
+            self._remote_nonce += bytes(octets[:taken])
             if self._remote_nonce.startswith(GREETING):
                 raise NetworkKeyError("The peer holds no network key, and this network is private", _HINT)
             if len(self._remote_nonce) < NONCE_SIZE:
-                return bytearray()
+                return octets[:0]
             self._reader = xsalsa20(self._psk, self._remote_nonce)
-            del octets[:taken]
+            octets = octets[taken:]
         self._reader.xor(octets)
         return octets
 

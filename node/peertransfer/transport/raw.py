@@ -38,7 +38,7 @@ class RawConn(IRawConnection):
 
     def __init__(
         self,
-        stream: trio.abc.HalfCloseableStream,
+        stream: trio.SocketStream,
         cipher: PnetCipher | None,
         *,
         is_initiator: bool,
@@ -58,7 +58,7 @@ class RawConn(IRawConnection):
         self._greeting = Greeting(is_private=cipher is not None)
         self._greet_by = trio.current_time() + GREETING_SECONDS
 
-    def take_over(self) -> tuple[trio.abc.HalfCloseableStream, PnetCipher | None, bytes]:
+    def take_over(self) -> tuple[trio.SocketStream, PnetCipher | None, bytes]:
         """Give up the socket: return it, the network's cipher, and what was read and not asked for yet."""
         unread, self._unread = bytes(self._unread), bytearray()
         return self._stream, self._cipher, unread
@@ -87,7 +87,7 @@ class RawConn(IRawConnection):
 
     async def write(self, data: bytes) -> None:
         """Encrypt and write; on a lost connection, nothing."""
-        octets = data if self._cipher is None else bytes(self._cipher.encrypt(bytearray(data)))
+        octets = data if self._cipher is None else self._cipher.encrypt(memoryview(bytearray(data)))
         try:
             await self._stream.send_all(octets)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -103,10 +103,10 @@ class RawConn(IRawConnection):
         self._received += len(octets)
         self._is_ended = self._is_ended or not octets
         if self._greeting.is_complete:
-            self._unread += octets if self._cipher is None else self._cipher.decrypt(bytearray(octets))
+            self._unread += self._plain(octets)
             return
         try:
-            plain = octets if self._cipher is None else bytes(self._cipher.decrypt(bytearray(octets)))
+            plain = self._plain(octets)
             self._greeting.see(plain)
             if self._is_ended:
                 self._greeting.give_up()
@@ -114,6 +114,9 @@ class RawConn(IRawConnection):
             await self.close()
             raise
         self._unread += plain
+
+    def _plain(self, octets: bytes) -> bytes:
+        return octets if self._cipher is None else bytes(self._cipher.decrypt(memoryview(bytearray(octets))))
 
     async def _receive(self) -> bytes:
         room = RECEIVE_SIZE if self._is_upgraded else self._budget - self._received

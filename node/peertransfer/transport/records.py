@@ -5,14 +5,16 @@ octets of length, then the ciphertext with its tag, under a nonce that counts up
 Spec: https://github.com/libp2p/specs/blob/master/noise/README.md, "Wire Format"
 
 Strategy: many records are sealed into one buffer, so that one system call sends about a MiB; it is used again
-while octets flow, because fresh memory costs as much as the cipher. On the way in each record is opened into
-octets of its own, of which a reader can keep a part without keeping a MiB alive.
+while octets flow, because fresh memory costs as much as the cipher. Small pieces share a record, large ones
+are sealed from where they lie. On the way in a record is opened into the memory of whoever waits for it,
+where that is known; else into octets of its own, of which a reader can keep a part without keeping a MiB
+alive.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 HEAD_SIZE = 2
 TAG_SIZE = 16
 MAX_PLAINTEXT = 65_535 - TAG_SIZE
+SMALL_SIZE = MAX_PLAINTEXT
+"""Octets that are gathered into one record: what is larger is sealed from where it lies, without a copy."""
 
 _nonce = struct.Struct("<4xQ").pack
 
@@ -43,20 +47,44 @@ class RecordSealer:
         """
         self._cipher = ChaCha20Poly1305(key)
         self._counter = counter
-        self._plain = bytearray()
+        self._small = bytearray()
         self._records = bytearray()
 
     def seal(self, pieces: Sequence[Buffer]) -> memoryview:
         """Return the records that hold ``pieces``, one after the other; they hold until the next call."""
-        size = self._gather(pieces)
-        count = -(-size // MAX_PLAINTEXT)
-        total = size + count * (HEAD_SIZE + TAG_SIZE)
-        if len(self._records) < total:
-            self._records = bytearray(total)
-        plain, records = memoryview(self._plain), memoryview(self._records)
-        at = 0
-        for start in range(0, size, MAX_PLAINTEXT):
-            piece = plain[start : min(start + MAX_PLAINTEXT, size)]
+        views = [memoryview(piece).cast("B") for piece in pieces]
+        self._make_room(views)
+        gathered = memoryview(self._small)
+        at = filled = 0
+        for view in views:
+            if filled + len(view) <= SMALL_SIZE:
+                gathered[filled : filled + len(view)] = view
+                filled += len(view)
+                continue
+            at = self._seal(gathered[:filled], at)
+            at = self._seal(view, at)
+            filled = 0
+        at = self._seal(gathered[:filled], at)
+        return memoryview(self._records)[:at]
+
+    def let_go(self) -> None:
+        """Give the memory back: nothing more is to be sealed for now."""
+        self._small = bytearray()
+        self._records = bytearray()
+
+    def _make_room(self, views: Sequence[memoryview]) -> None:
+        size = sum(map(len, views))
+        most = size + (HEAD_SIZE + TAG_SIZE) * (size // MAX_PLAINTEXT + 2 * len(views) + 1)
+        if len(self._records) < most:
+            self._records = bytearray(most)
+        if not self._small:
+            self._small = bytearray(SMALL_SIZE)
+
+    def _seal(self, octets: memoryview, at: int) -> int:
+        """Put the records of ``octets`` at a place of the buffer; return where the next one begins."""
+        records = memoryview(self._records)
+        for start in range(0, len(octets), MAX_PLAINTEXT):
+            piece = octets[start : start + MAX_PLAINTEXT]
             sealed = len(piece) + TAG_SIZE
             records[at] = sealed >> 8
             records[at + 1] = sealed & 0xFF
@@ -64,24 +92,24 @@ class RecordSealer:
             self._cipher.encrypt_into(_nonce(self._counter), piece, None, records[at + HEAD_SIZE : end])
             self._counter += 1
             at = end
-        return records[:total]
+        return at
 
-    def let_go(self) -> None:
-        """Give the memory back: nothing more is to be sealed for now."""
-        self._plain = bytearray()
-        self._records = bytearray()
 
-    def _gather(self, pieces: Sequence[Buffer]) -> int:
-        size = sum(map(len, pieces))
-        if len(self._plain) < size:
-            self._plain = bytearray(size)
-        plain = memoryview(self._plain)
-        at = 0
-        for piece in pieces:
-            end = at + len(piece)
-            plain[at:end] = piece
-            at = end
-        return size
+class Taker(Protocol):
+    """Who takes what is in the records."""
+
+    @property
+    def appetite(self) -> int:
+        """Octets that are worth taking from the socket at once now."""
+
+    def room_for(self, size: int) -> memoryview | None:
+        """Return where the next ``size`` octets belong, if that is known and room for all of them."""
+
+    def take_placed(self, size: int) -> None:
+        """Note that so many octets are where ``room_for`` said."""
+
+    def take(self, octets: bytes) -> None:
+        """Take the next octets, at least one."""
 
 
 class RecordOpener:
@@ -94,47 +122,56 @@ class RecordOpener:
         self._rest = bytearray()
         """The beginning of a record: less than one."""
 
-    def open(self, octets: Buffer) -> list[bytes]:
-        """Return what is in the records that are whole now; empty ones are left out.
+    def open_next(self, octets: memoryview, taker: Taker) -> int:
+        """Open the first record of ``octets``, or keep them as the beginning of one.
+
+        Returns:
+            how many octets of ``octets`` that took; all of them where no whole record is left.
 
         Raises:
             RemoteProtocolError: a record was changed on its way, or is too short to be one.
         """
-        view = memoryview(octets)
-        plain: list[bytes] = []
-        at = self._complete(view, plain) if self._rest else 0
-        size = len(view)
-        while size - at >= HEAD_SIZE:
-            end = at + HEAD_SIZE + (view[at] << 8 | view[at + 1])
-            if end > size:
-                break
-            self._open(view[at + HEAD_SIZE : end], plain)
-            at = end
-        self._rest += view[at:]
-        return plain
+        if self._rest:
+            return self._complete(octets, taker)
+        if len(octets) >= HEAD_SIZE:
+            end = HEAD_SIZE + (octets[0] << 8 | octets[1])
+            if end <= len(octets):
+                self._open(octets[HEAD_SIZE:end], taker)
+                return end
+        self._rest += octets
+        return len(octets)
 
-    def _complete(self, view: memoryview, plain: list[bytes]) -> int:
-        """Open the record of which the beginning came before; return where the next one begins."""
-        taken = 0
+    def _complete(self, octets: memoryview, taker: Taker) -> int:
+        """Open the record of which the beginning came before."""
+        taken = self._fill(octets, HEAD_SIZE)
         if len(self._rest) < HEAD_SIZE:
-            taken = HEAD_SIZE - len(self._rest)
-            self._rest += view[:taken]
-            if len(self._rest) < HEAD_SIZE:
-                return len(view)
-        missing = HEAD_SIZE + (self._rest[0] << 8 | self._rest[1]) - len(self._rest)
-        self._rest += view[taken : taken + missing]
-        taken += missing
-        if taken > len(view):
-            return len(view)
-        self._open(memoryview(self._rest)[HEAD_SIZE:], plain)
-        self._rest = bytearray()
+            return taken
+        size = HEAD_SIZE + (self._rest[0] << 8 | self._rest[1])
+        taken += self._fill(octets[taken:], size)
+        if len(self._rest) == size:
+            record, self._rest = self._rest, bytearray()
+            self._open(memoryview(record)[HEAD_SIZE:], taker)
         return taken
 
-    def _open(self, record: memoryview, plain: list[bytes]) -> None:
+    def _fill(self, octets: memoryview, size: int) -> int:
+        """Keep octets until ``size`` are kept; return how many that took."""
+        missing = octets[: max(size - len(self._rest), 0)]
+        self._rest += missing
+        return len(missing)
+
+    def _open(self, record: memoryview, taker: Taker) -> None:
+        size = len(record) - TAG_SIZE
+        room = taker.room_for(size) if size > 0 else None
+        octets = b""
         try:
-            octets = self._cipher.decrypt(_nonce(self._counter), record, None)
+            if room is None:
+                octets = self._cipher.decrypt(_nonce(self._counter), record, None)
+            else:
+                self._cipher.decrypt_into(_nonce(self._counter), record, None, room)
         except (InvalidTag, ValueError) as exc:
             raise RemoteProtocolError("a record was changed on its way") from exc
         self._counter += 1
-        if octets:
-            plain.append(octets)
+        if room is not None:
+            taker.take_placed(size)
+        elif octets:
+            taker.take(octets)

@@ -33,7 +33,7 @@ _SIGMA = b"expand 32-byte k"
 class XSalsa20(Protocol):
     """A running key stream: each call goes on where the last one ended."""
 
-    def xor(self, octets: bytearray | memoryview) -> None:
+    def xor(self, octets: memoryview) -> None:
         """Encrypt or decrypt the next ``octets``, in place."""
 
 
@@ -48,13 +48,13 @@ class SodiumXSalsa20:
         self._function = function
         self._offset = 0
 
-    def xor(self, octets: bytearray | memoryview) -> None:
+    def xor(self, octets: memoryview) -> None:
         """Encrypt or decrypt the next ``octets``, in place."""
         size = len(octets)
         block, pad = divmod(self._offset, _BLOCK)
         start = min(_BLOCK - pad, size) if pad else 0
         if start:
-            begun = bytearray(pad) + octets[:start]
+            begun = memoryview(bytearray(pad) + octets[:start])
             self._run(begun, 0, block)
             octets[:start] = begun[pad:]
             block += 1
@@ -62,7 +62,7 @@ class SodiumXSalsa20:
             self._run(octets, start, block)
         self._offset += size
 
-    def _run(self, octets: bytearray | memoryview, start: int, block: int) -> None:
+    def _run(self, octets: memoryview, start: int, block: int) -> None:
         at = ctypes.addressof(ctypes.c_char.from_buffer(octets, start))
         self._function(at, at, len(octets) - start, self._nonce, block, self._key)
 
@@ -75,7 +75,7 @@ class CryptodomeXSalsa20:
     def __init__(self, key: bytes, nonce: bytes) -> None:
         self._cipher = Salsa20.new(key=hsalsa20(key, nonce[:16]), nonce=nonce[16:])
 
-    def xor(self, octets: bytearray | memoryview) -> None:
+    def xor(self, octets: memoryview) -> None:
         """Encrypt or decrypt the next ``octets``, in place."""
         octets[:] = self._cipher.encrypt(bytes(octets))
 

@@ -3,7 +3,8 @@
 It knows no protocol. To the library it is an ``IMuxedStream``; what it raises is the library's
 (``net.translate``).
 
-Strategy: received octets stay in the records that they came in, as long as a good part of a record is kept;
+Strategy: a reader that knows how much it wants names the memory for it, and octets are decrypted right into
+it. Else received octets stay in the records that they came in, as long as a good part of a record is kept;
 small parts are copied out, so that nobody can make us hold a record for a few octets.
 """
 
@@ -29,6 +30,12 @@ LOW_WATER = 1 << 20
 """Octets that may wait to be sent while a writer prepares more."""
 SMALL = 1 << 14
 """Octets up to which a piece is copied out of its record."""
+RECEIVE_SIZE = 1 << 20
+"""Octets taken from a socket at once, at most."""
+LEAST_APPETITE = 1 << 12
+ROOM_OVERHEAD = 1 << 10
+"""Heads and tags of a MiB."""
+_NO_ROOM = memoryview(bytearray())
 
 
 class YamuxStream(IMuxedStream):
@@ -41,6 +48,9 @@ class YamuxStream(IMuxedStream):
         self.number = number
         self._session = connection.session
         self._pieces: deque[memoryview] = deque()
+        self._room = _NO_ROOM
+        self._names_room = False
+        """What a reader waits to have filled."""
         self._is_ended = False
         self._is_lost = False
         self._is_closed = False
@@ -53,6 +63,26 @@ class YamuxStream(IMuxedStream):
         """Take octets that came."""
         self._pieces.append(memoryview(bytes(octets)) if len(octets) <= SMALL else octets)
         self._changed.set()
+
+    @property
+    def appetite(self) -> int:
+        """Octets that are worth taking from the socket at once, if they are of this stream.
+
+        Where its reader names memory, they end where that does: what comes behind tells how much comes next,
+        and the reader has a turn to name memory for that.
+        """
+        return max(LEAST_APPETITE, len(self._room) + ROOM_OVERHEAD) if self._names_room else RECEIVE_SIZE
+
+    def room_for(self, size: int) -> memoryview | None:
+        """Return where the next ``size`` octets belong; ``None`` where no reader waits for so many."""
+        return None if self._pieces or len(self._room) < size else self._room[:size]
+
+    def take_placed(self, size: int) -> None:
+        """Note that so many octets are where ``room_for`` said."""
+        self._room = self._room[size:]
+        self._session.read(self.number, size, trio.current_time())
+        if not self._room:
+            self._changed.set()
 
     def end(self) -> None:
         """Note that the peer sends no more."""
@@ -102,6 +132,36 @@ class YamuxStream(IMuxedStream):
         if self._session.has_data_to_send:
             self.muxed_conn.wake_writer()
         return taken
+
+    async def read_into(self, memory: memoryview, seconds: float) -> int:
+        """Fill ``memory``, and return how many octets that were: fewer at the end, or after ``seconds``.
+
+        Raises:
+            MuxedStreamReset: the stream, or its connection, broke; what came before is lost with it.
+        """
+        await trio.lowlevel.checkpoint()
+        self._room = memory
+        self._names_room = True
+        try:
+            with trio.move_on_after(seconds):
+                await self._fill_room()
+            return len(memory) - len(self._room)
+        finally:
+            self._room = _NO_ROOM
+
+    async def _fill_room(self) -> None:
+        while self._room:
+            if self._pieces:
+                for piece in self._take(len(self._room)):
+                    self._room[: len(piece)] = piece
+                    self._room = self._room[len(piece) :]
+            elif self._is_lost:
+                raise MuxedStreamReset("the stream is lost")
+            elif self._is_ended:
+                return
+            else:
+                self._changed = trio.Event()
+                await self._changed.wait()
 
     async def read(self, n: int | None = None) -> bytes:
         """Return up to ``n`` octets; without ``n``, all up to the end.

@@ -36,6 +36,10 @@ class SwarmStream:
         """Return up to ``limit`` octets in the pieces in which they came; none at the end."""
         return await self._inner.read_pieces(limit)
 
+    async def read_into(self, memory: memoryview, seconds: float) -> int:
+        """Fill ``memory``, and return how many octets that were: fewer at the end, or after ``seconds``."""
+        return await self._inner.read_into(memory, seconds)
+
     async def write(self, octets: bytes) -> None:
         """Have all of ``octets`` sent."""
         await self._inner.write_pieces([octets])

@@ -27,6 +27,7 @@ from peertransfer.transport.pnet import PnetCipher
 from peertransfer.transport.raw import RawConn
 from peertransfer.transport.records import RecordOpener, RecordSealer
 from peertransfer.transport.salsa import NONCE_SIZE
+from peertransfer.transport.stream import RECEIVE_SIZE
 from peertransfer.transport.wire import Wire, WireReader
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ class Upgrader:
         self._allowance = allowance
         self._psk = psk
         self._on_library = on_library
+        self._memory = memoryview(bytearray(RECEIVE_SIZE))
 
     async def upgrade(
-        self, socket: trio.abc.HalfCloseableStream, remote: TcpAddr, *, expected: str | None = None
+        self, socket: trio.SocketStream, remote: TcpAddr, *, expected: str | None = None
     ) -> Connection | Muxer:
         """Return the muxed connection, not yet started; on any failure the socket is closed.
 
@@ -98,7 +100,7 @@ class Upgrader:
             await _agree(secured, YAMUX, is_initiator=raw.is_initiator)
             raw.end_handshake()
             return Muxer(secured, peer_id, raw, self._allowance)
-        wire = _wire_of(raw, secured.conn.noise_state.noise_protocol)
+        wire = _wire_of(raw, secured.conn.noise_state.noise_protocol, self._memory)
         reader = WireReader(wire)
         await _agree(reader, YAMUX, is_initiator=raw.is_initiator)
         return Connection(
@@ -118,7 +120,7 @@ async def _agree(stream: DuplexStream, protocol: str, *, is_initiator: bool) -> 
         raise RemoteProtocolError(f"the peer does not speak {protocol}")
 
 
-def _wire_of(raw: RawConn, noise: Any) -> Wire:
+def _wire_of(raw: RawConn, noise: Any, memory: memoryview) -> Wire:
     """Go on from a finished handshake, with its keys."""
     outward, inward = noise.cipher_state_encrypt, noise.cipher_state_decrypt
     stream, cipher, unread = raw.take_over()
@@ -128,4 +130,5 @@ def _wire_of(raw: RawConn, noise: Any) -> Wire:
         opener=RecordOpener(inward.k, inward.n),
         cipher=cipher,
         unread=unread,
+        memory=memory,
     )

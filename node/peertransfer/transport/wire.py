@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING
 import trio
 
 from peertransfer.errors import RemoteProtocolError
+from peertransfer.transport.socket_octets import SocketOctets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from peertransfer.content.cid import Buffer
     from peertransfer.transport.pnet import PnetCipher
-    from peertransfer.transport.records import RecordOpener, RecordSealer
+    from peertransfer.transport.records import RecordOpener, RecordSealer, Taker
 
-RECEIVE_SIZE = 1 << 20
-"""Octets taken from the socket at once."""
+TURN_SECONDS = 0.01
+"""After so long with what one peer sent, others get a turn."""
+AGREEMENT_SIZE = 1024
+"""More than the agreement on a muxer takes."""
+_LOST = (OSError, trio.ClosedResourceError)
+"""What a socket raises once the connection is no more."""
 
 
 class Wire:
@@ -29,12 +34,13 @@ class Wire:
 
     def __init__(
         self,
-        stream: trio.abc.HalfCloseableStream,
+        stream: trio.SocketStream,
         *,
         sealer: RecordSealer,
         opener: RecordOpener,
         cipher: PnetCipher | None,
         unread: bytes,
+        memory: memoryview,
     ) -> None:
         """Go on where the handshake ended.
 
@@ -44,40 +50,52 @@ class Wire:
             opener: the peer's direction.
             cipher: the private network's; both directions have run through the handshake.
             unread: octets that came behind the handshake, without the network's cipher.
+            memory: what comes is put here until it is opened, and nobody else has a turn meanwhile: all
+                connections of a node use the same.
         """
-        self._stream = stream
+        self._socket = SocketOctets(stream)
+        self._memory = memory
         self._sealer = sealer
         self._opener = opener
         self._cipher = cipher
-        self._opened = opener.open(unread)
+        self._unread = memoryview(unread)
 
-    async def receive(self) -> list[bytes]:
-        """Return what is in the next records, at least one; an empty list at the end.
+    async def receive(self, taker: Taker) -> bool:
+        """Hand what is in the next records to ``taker``, of one at least; return False at the end.
 
         Raises:
-            RemoteProtocolError: a record was changed on its way.
+            RemoteProtocolError: a record was changed on its way, or what ``taker`` raises.
         """
-        while not self._opened:
-            try:
-                octets = await self._stream.receive_some(RECEIVE_SIZE)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return []
-            if not octets:
-                return []
-            self._opened = self._opener.open(
-                octets if self._cipher is None else self._cipher.decrypt(bytearray(octets))
-            )
-        opened, self._opened = self._opened, []
-        return opened
+        octets, self._unread = self._unread, self._unread[:0]
+        if not octets:
+            octets = await self._receive(taker.appetite)
+        if not octets:
+            return False
+        began = trio.current_time()
+        while octets:
+            octets = octets[self._opener.open_next(octets, taker) :]
+            if octets and trio.current_time() - began > TURN_SECONDS:
+                octets = memoryview(bytes(octets))  # while others have a turn, it is theirs
+                await trio.lowlevel.checkpoint()
+                began = trio.current_time()
+        return True
+
+    async def _receive(self, most: int) -> memoryview:
+        try:
+            count = await self._socket.receive_into(self._memory[:most])
+        except _LOST:
+            count = 0
+        octets = self._memory[:count]
+        return octets if self._cipher is None or not count else self._cipher.decrypt(octets)
 
     async def send(self, pieces: Sequence[Buffer]) -> bool:
         """Seal and write ``pieces``; return False where the connection is lost."""
-        records: bytearray | memoryview = self._sealer.seal(pieces)
+        records = self._sealer.seal(pieces)
         if self._cipher is not None:
             records = self._cipher.encrypt(records)
         try:
-            await self._stream.send_all(memoryview(records))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await self._socket.send_all(records)
+        except _LOST:
             return False
         return True
 
@@ -87,7 +105,7 @@ class Wire:
 
     async def close(self) -> None:
         """Close the socket; what was written still leaves."""
-        await trio.aclose_forcefully(self._stream)
+        await self._socket.aclose()
 
 
 class WireReader:
@@ -97,11 +115,27 @@ class WireReader:
         self._wire = wire
         self._unread = bytearray()
 
+    @property
+    def appetite(self) -> int:
+        """Octets that are worth taking from the socket at once."""
+        return AGREEMENT_SIZE
+
+    def room_for(self, size: int) -> memoryview | None:
+        """Return ``None``: what comes is kept here."""
+        del size
+        return None
+
+    def take_placed(self, size: int) -> None:
+        """Do nothing: no octets have a place of their own."""
+
+    def take(self, octets: bytes) -> None:
+        """Keep what came."""
+        self._unread += octets
+
     async def read(self, n: int) -> bytes:
         """Return up to ``n`` octets; none at the end."""
-        if not self._unread:
-            for piece in await self._wire.receive():
-                self._unread += piece
+        while not self._unread and await self._wire.receive(self):
+            pass
         octets = bytes(self._unread[:n])
         del self._unread[:n]
         return octets

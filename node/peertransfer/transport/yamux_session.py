@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from peertransfer.errors import LocalProtocolError, RemoteProtocolError
 from peertransfer.transport.allowance import Allowance, PoolShare
+from peertransfer.transport.records import MAX_PLAINTEXT
 from peertransfer.transport.yamux_events import (
     DataReceived,
     PingAnswered,
@@ -54,8 +55,8 @@ if TYPE_CHECKING:
 
 MAX_CONTROL = 8192
 """Answers that may wait to be sent; a peer that asks for more and reads nothing is let go."""
-FRAME_PAYLOAD = 65_507
-"""Octets of data in a frame: with its header it fills one Noise message."""
+FRAME_PAYLOAD = 4 * MAX_PLAINTEXT
+"""Octets of data in a frame, in whole Noise messages: small enough that others come soon to their turn."""
 ROUND_TRIPS = 4
 """A window of which half is taken within so many round trips is what holds the peer up."""
 LEAST_ROUND_TRIP_SECONDS = 0.001
@@ -241,13 +242,28 @@ class YamuxSession:
                     self._receive_frame(fields, now, events)
         return events
 
+    def next_body(self, size: int) -> int:
+        """Return the stream to which the next ``size`` octets belong; 0 where they are not all one's."""
+        state = self._body
+        return 0 if self._body_left < size or state is None or state.is_discarding else state.number
+
+    def receive_placed(self, size: int) -> list[Event]:
+        """Note that so many octets of ``next_body`` came and are where they belong; return what they mean."""
+        events: list[Event] = []
+        self._body_left -= size
+        self._end_body(events)
+        return events
+
     def _receive_body(self, octets: memoryview, events: list[Event]) -> None:
         self._body_left -= len(octets)
         state = self._body
         if state is not None and not state.is_discarding:
             events.append(DataReceived(state.number, octets))
-        if not self._body_left and self._ends_after_body and state is not None:
-            self._end(state, events)
+        self._end_body(events)
+
+    def _end_body(self, events: list[Event]) -> None:
+        if not self._body_left and self._ends_after_body and self._body is not None:
+            self._end(self._body, events)
 
     def _receive_frame(self, fields: tuple[int, ...], now: float, events: list[Event]) -> None:
         version, kind, flags, number, length = fields

@@ -5,24 +5,21 @@ state (``exchange``). Spec: docs/protocol.md, "Framing".
 
 Strategy: received pieces wait in a queue and are copied once, into a target of exactly the size that
 the length prefix (or the Blocks header) named, after that size was checked. So a length is refused
-before memory is taken, and octets that come one at a time cost the same as those that come at once. A body
-begins at a page of memory, so that a disk can take it without one more copy (``store.disk``). The memory of
-whole leaves is used again once nobody looks at it any more: fresh memory costs as much as the copy.
+before memory is taken, and octets that come one at a time cost the same as those that come at once.
 """
 
 from __future__ import annotations
 
-import ctypes
-import mmap
 from collections import deque
 
+from peertransfer.content.memory import LeafMemory
 from peertransfer.errors import LocalProtocolError, RemoteProtocolError
 
 MAX_FRAME = 1 << 16
 """Octets of a control frame: a page of openings fits, a megabyte does not."""
 MAX_BODY = 1 << 20
 """Raw octets that may follow one frame: one leaf."""
-MAX_KEPT = 9
+MAX_KEPT = 14
 """Memories of whole leaves that are used again: for those under way, and one that is being filled."""
 
 _MORE = 0x80
@@ -49,6 +46,7 @@ class FrameReader:
     __slots__ = (
         "_bodies",
         "_filled",
+        "_is_body",
         "_length",
         "_length_limit",
         "_max_frame",
@@ -64,8 +62,10 @@ class FrameReader:
         self._unread = 0
         self._length = bytearray()
         self._target: memoryview | None = None
+        self._is_body = False
+        """Whether the target is one."""
         self._filled = 0
-        self._bodies: list[bytearray] = []
+        self._bodies = LeafMemory(MAX_KEPT)
 
     @property
     def is_between_frames(self) -> bool:
@@ -117,9 +117,24 @@ class FrameReader:
         if self._target is None:
             if size > MAX_BODY:
                 raise LocalProtocolError("a raw body over the limit was asked for", "check the size first")
-            self._target = self._memory_of(size)
+            self._target = self._bodies.of_size(size)
+            self._is_body = True
         body = self._fill(self._target)
         return None if body is None else body.toreadonly()
+
+    @property
+    def body_room(self) -> memoryview | None:
+        """Where the rest of a body that was asked for belongs: fill it from the front, then ``note_filled``.
+
+        ``None`` where no body was asked for, or what was received before is still to be taken.
+        """
+        if self._target is None or not self._is_body or self._pieces:
+            return None
+        return self._target[self._filled :]
+
+    def note_filled(self, count: int) -> None:
+        """Note that ``count`` octets were put at the front of ``body_room``."""
+        self._filled += count
 
     def _next_length(self) -> int | None:
         while self._pieces:
@@ -138,16 +153,6 @@ class FrameReader:
             return size
         return None
 
-    def _memory_of(self, size: int) -> memoryview:
-        if size < MAX_BODY:
-            return _from_a_page_on(_fresh(size), size)
-        memory = next((one for one in self._bodies if _is_free(one)), None)
-        if memory is None:
-            memory = _fresh(size)
-            if len(self._bodies) < MAX_KEPT:
-                self._bodies.append(memory)
-        return _from_a_page_on(memory, size)
-
     def _fill(self, target: memoryview) -> memoryview | None:
         while self._filled < len(target) and self._pieces:
             part = self._take(len(target) - self._filled)
@@ -157,6 +162,7 @@ class FrameReader:
         if self._filled < len(target):
             return None
         self._target = None
+        self._is_body = False
         self._filled = 0
         return target
 
@@ -167,22 +173,3 @@ class FrameReader:
             self._pieces.appendleft(piece[size:])
         self._unread -= len(part)
         return part
-
-
-def _fresh(size: int) -> bytearray:
-    return bytearray(size + mmap.PAGESIZE - 1)
-
-
-def _is_free(memory: bytearray) -> bool:
-    """Tell whether nobody looks at ``memory`` any more: what is looked at can't change its length."""
-    try:
-        memory.append(memory.pop())
-    except BufferError:
-        return False
-    return True
-
-
-def _from_a_page_on(memory: bytearray, size: int) -> memoryview:
-    """Return ``size`` octets of ``memory``, beginning where a page begins."""
-    start = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % mmap.PAGESIZE
-    return memoryview(memory)[start : start + size]
