@@ -18,7 +18,10 @@ from peertransfer.transport.allowance import Allowance
 from peertransfer.transport.multiaddrs import peer_id_octets
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from peertransfer.disclosure.frame import SealedFrame
+    from peertransfer.transport.answer_memory import Held
     from peertransfer.transport.muxed_stream import MuxedStream
     from peertransfer.transport.swarm_stream import SwarmStream
 
@@ -70,6 +73,14 @@ class PeerStream:
     async def take_request(self) -> None:
         """Wait until the peer may make one more request."""
         await self._pace.take(self.peer_id)
+
+    def may_hold(self, size: int) -> bool:
+        """Tell whether ``size`` octets for answers can be had at once."""
+        return self._stream.answers.may_have(size)
+
+    def hold(self, size: int) -> AbstractAsyncContextManager[Held]:
+        """Wait for memory for answers of ``size`` octets, which are read and handed over within the block."""
+        return self._stream.answers.hold(size)
 
     async def send(self, frame: SealedFrame, *, stall_seconds: float | None = None) -> None:
         """Have head and body of a frame sent; whole frames go in the order of the calls.

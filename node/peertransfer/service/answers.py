@@ -10,6 +10,7 @@ depend on how long the entry is, or on whether it is a file. Spec: docs/protocol
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
 from peertransfer.content.shape import CHUNK_SIZE
@@ -31,6 +32,9 @@ GrantedRequest: TypeAlias = (
 )
 Place: TypeAlias = "tuple[int, int]"
 """Entry index, and index of the node or leaf."""
+
+Batch: TypeAlias = "tuple[list[Place], int]"
+"""Blocks of one frame, and how many octets they have, or a bound for that."""
 
 BATCHES_READ = 4
 """Batches of blocks that are read at once, each a MiB at most: one change of threads for all."""
@@ -139,25 +143,37 @@ class Answers:
         ]
         if not all(self._share.has_block(entry, index, nodes=nodes) for entry, index in places):
             return RefusalCode.OUT_OF_RANGE
-        batches = list(self._batches(places, nodes=nodes))
-        for start in range(0, len(batches), BATCHES_READ):
-            group = batches[start : start + BATCHES_READ]
-            blocks = iter(await self._share.blocks(list(itertools.chain(*group)), nodes=nodes))
-            for batch in group:
-                if not self._may_go_on():
-                    return RefusalCode.ENDED
-                content = await self._granted.content({entry for entry, _ in batch})
-                if content is None:
-                    return RefusalCode.REFUSED
-                is_last = batch is batches[-1] or request_id in self._cancelled
-                triples = [(entry, index, next(blocks)) for entry, index in batch]
-                frame = self._machine.send_blocks(content, request_id, triples, last=is_last)
-                if not nodes:
-                    self._granted.count(sum(len(block.octets) for _, _, block in triples))
-                await self._stream.send(frame)
-                if is_last:
-                    return None
+        batches = deque(self._batches(places, nodes=nodes))
+        while batches:
+            group = self._next_group(batches)
+            async with self._stream.hold(sum(size for _, size in group)) as memory:
+                wanted = [place for batch, _ in group for place in batch]
+                blocks = deque(await self._share.blocks(wanted, nodes=nodes))
+                for batch, size in group:
+                    if not self._may_go_on():
+                        return RefusalCode.ENDED
+                    content = await self._granted.content({entry for entry, _ in batch})
+                    if content is None:
+                        return RefusalCode.REFUSED
+                    triples = [(entry, index, blocks.popleft()) for entry, index in batch]
+                    is_last = not (batches or blocks) or request_id in self._cancelled
+                    frame = self._machine.send_blocks(content, request_id, triples, last=is_last)
+                    if not nodes:
+                        self._granted.count(sum(len(block.octets) for _, _, block in triples))
+                    memory.give(size)
+                    await self._stream.send(frame)
+                    if is_last:
+                        return None
         return None
+
+    def _next_group(self, batches: deque[Batch]) -> list[Batch]:
+        """Take the batches that are read at once: one, where the node has no memory left for more."""
+        group = list(itertools.islice(batches, BATCHES_READ))
+        if not self._stream.may_hold(sum(size for _, size in group)):
+            group = group[:1]
+        for _ in group:
+            batches.popleft()
+        return group
 
     async def _refusal_of(self, entries: set[int]) -> RefusalCode | None:
         """Return why nothing of these entries may be asked; it depends on no fact that is hidden."""
@@ -165,18 +181,18 @@ class Answers:
             return RefusalCode.OUT_OF_RANGE
         return None if await self._granted.covers(entries) else RefusalCode.REFUSED
 
-    def _batches(self, places: Sequence[Place], *, nodes: bool) -> Iterator[list[Place]]:
+    def _batches(self, places: Sequence[Place], *, nodes: bool) -> Iterator[Batch]:
         batch: list[Place] = []
         size = 0
         for entry, index in places:
             one = self._share.block_size(entry, index, nodes=nodes)
             if batch and (size + one > CHUNK_SIZE or len(batch) == MAX_HEADERS):
-                yield batch
+                yield batch, size
                 batch, size = [], 0
             batch.append((entry, index))
             size += one
         if batch:
-            yield batch
+            yield batch, size
 
     async def _send_have(self, request_id: int, entry: int) -> RefusalCode | None:
         refusal = await self._refusal_of({entry})

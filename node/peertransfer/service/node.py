@@ -155,6 +155,8 @@ class Node:
             "octets_sent": self._shares.octets_sent,
             "octets_received": self._getting.octets_received,
             "limits": self._hosts.allowance.describe(),
+            "buffers": self._hosts.allowance.describe_buffers(),
+            "connection_ends": self._hosts.allowance.describe_ends(),
             "version": version("peertransfer"),
             "ledger": condition(self._ledger),
         }

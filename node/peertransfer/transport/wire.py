@@ -50,6 +50,8 @@ class Wire:
         self._opener = opener
         self._cipher = cipher
         self._opened = opener.open(unread)
+        self.is_lost = False
+        """Whether the connection broke, instead of being ended by the peer."""
 
     async def receive(self) -> list[bytes]:
         """Return what is in the next records, at least one; an empty list at the end.
@@ -61,6 +63,7 @@ class Wire:
             try:
                 octets = await self._stream.receive_some(RECEIVE_SIZE)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self.is_lost = True
                 return []
             if not octets:
                 return []

@@ -188,20 +188,24 @@ class YamuxSession:
         return bool(self._control or self._round)
 
     def data_to_send(self, limit: int) -> list[bytes | memoryview]:
-        """Return some ``limit`` octets to send: answers first, then a frame of each stream in turn."""
-        pieces: list[bytes | memoryview] = [*self._control]
-        size = HEADER_SIZE * len(pieces)
-        self._control.clear()
-        while self._round and size < limit:
+        """Return some octets to send: answers first, then a frame of each stream in turn.
+
+        Args:
+            limit: octets, at least 12; of no frame goes more, and none is begun beyond.
+        """
+        count = min(len(self._control), limit // HEADER_SIZE)
+        pieces: list[bytes | memoryview] = [self._control.popleft() for _ in range(count)]
+        size = HEADER_SIZE * count
+        while self._round and size < limit and not self._control:
             state = self._round.popleft()
             state.is_queued = False
             if state.is_sendable:
-                size += self._next_frame(state, pieces)
+                size += self._next_frame(state, pieces, min(FRAME_PAYLOAD, limit))
                 self._enqueue(state)
         return pieces
 
-    def _next_frame(self, state: StreamState, pieces: list[bytes | memoryview]) -> int:
-        size = min(state.waiting_size, state.send_window, FRAME_PAYLOAD)
+    def _next_frame(self, state: StreamState, pieces: list[bytes | memoryview], most: int) -> int:
+        size = min(state.waiting_size, state.send_window, most)
         is_end = state.is_closing and size == state.waiting_size
         pieces.append(pack_header(DATA, FIN if is_end else 0, state.number, size))
         state.take(size, pieces)
