@@ -94,6 +94,7 @@ async def test_breaches_of_yamux_count_toward_those_that_shut_a_peer_out():
         async with raw_peer_of(host) as peer:
             with trio.fail_after(3):
                 await peer.is_over.wait()
+        assert peer.heard[GO_AWAY, 0] == 1
         assert host.allowance.ended(EndReason.TURNED_AWAY) == 1
         async with raw_peer_of(host, seed=b"q" * 32) as other:
             await until(lambda: host.is_connected(other.peer_id))

@@ -1,4 +1,4 @@
-"""What follows the end of a connection? It is counted by its reason, logged, and a breach held against its peer.
+"""What follows the end of a connection? It is counted by its reason and logged, and a breach is remembered.
 
 It closes nothing (``net.host``). Spec: docs/transport.md, "How a connection ends".
 """

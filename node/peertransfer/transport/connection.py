@@ -138,7 +138,10 @@ class Connection(IMuxedConn):
         await self._wire.close()
 
     async def abandon(self) -> None:
-        """Close what was never started."""
+        """Close what was never started, and say so."""
+        self.session.go_away()
+        with trio.move_on_after(CLOSE_SECONDS):
+            await self._wire.send(self.session.data_to_send(LEAST_BATCH))
         self._end(EndReason.TURNED_AWAY)
         await self._wire.close()
 
