@@ -178,7 +178,7 @@ class Provider:
         await self.served.load_links()
 
     def set_policy(self, text):
-        self.policy.replace(parse_policy(text, "policy.toml"))
+        self.policy.replace(self.policy.engine_of(parse_policy(text, "policy.toml")))
 
     async def answer(self, wire):
         """Answer one stream to its end."""

@@ -271,8 +271,8 @@ class Node:
 
     async def policy_reload(self) -> Answer:
         """Read ``policy.toml`` anew; a mistake in it keeps the policy in force."""
-        policy = read_policy(self._home.policy_path)
-        self._policy.replace(policy)
+        policy = await trio.to_thread.run_sync(read_policy, self._home.policy_path)
+        self._policy.replace(await trio.to_thread.run_sync(self._policy.engine_of, policy))
         warnings = await unknown_names(policy, self._database)
         return {"reloaded": True, "rules": len(policy.rules), "warnings": warnings}
 
