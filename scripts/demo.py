@@ -50,6 +50,11 @@ class Person:
         self.home = folder / name
         self.process: subprocess.Popen[str] | None = None
 
+    @property
+    def program(self) -> list[str]:
+        """The words that start the node."""
+        return [str(PROGRAM)]
+
     def command(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command and return what it printed."""
         line = [str(PROGRAM), "--home", str(self.home), "--json", *words]
@@ -68,12 +73,13 @@ class Person:
 
     def start(self) -> None:
         """Start the long-lived node and wait until it listens."""
-        line = [str(PROGRAM), "--home", str(self.home), "run", "--listen", "/ip4/127.0.0.1/tcp/0"]
-        log = (self.home.parent / f"{self.name}.log").open("w")
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=log, text=True)
+        line = [*self.program, "--home", str(self.home), "run", "--listen", "/ip4/127.0.0.1/tcp/0"]
+        log = self.home.parent / f"{self.name}.log"
+        with log.open("w") as errors:
+            self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert self.process.stdout is not None
         if json.loads(self.process.stdout.readline() or "{}").get("event") != "ready":
-            raise SystemExit(f"{self.name}: the node did not start:\n{Path(log.name).read_text()}")
+            raise SystemExit(f"{self.name}: the node did not start:\n{log.read_text()}")
 
     def stop(self) -> None:
         """End the node."""
@@ -84,6 +90,8 @@ class Person:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+            if self.process.stdout is not None:
+                self.process.stdout.close()
             self.process = None
 
 

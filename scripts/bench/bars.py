@@ -48,6 +48,9 @@ class Bar:
         return "bar reached" if is_good(reached, self.bar) else "**missed**"
 
 
+LOOPED = ("large_provider", "large_getter", "many_provider", "many_getter", "share", "ledger", "policy")
+"""Works whose event loop is watched."""
+
 BARS = (
     Bar("one stream, memory to memory, against js-libp2p to itself", ("ratio.stream.ours/js.rate",), 1.5, 2),
     Bar("the same against the bare CPython control", ("ratio.stream.ours/bare.rate",), 0.6, 0.8),
@@ -107,5 +110,23 @@ BARS = (
         30,
         "ms",
         is_most=True,
+    ),
+    Bar(
+        "longest step of a task on the event loop, in CPU time",
+        tuple(f"loop.{work}.step_max" for work in LOOPED),
+        20,
+        20,
+        "ms",
+        is_most=True,
+        of_max=True,
+    ),
+    Bar(
+        "lag of the event loop, 99th percentile",
+        tuple(f"loop.{work}.lag_p99" for work in LOOPED),
+        100,
+        100,
+        "ms",
+        is_most=True,
+        of_max=True,
     ),
 )

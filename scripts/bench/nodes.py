@@ -17,7 +17,7 @@ from bench.samples import GIB, RunFailedError, Sample, rate
 from demo import Person
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 COMMAND_SECONDS = 900
@@ -51,18 +51,32 @@ class Pair:
 
 
 @contextlib.contextmanager
-def running_pair(below: Path, *, has_psk: bool) -> Iterator[Pair]:
+def running_pair(
+    below: Path,
+    *,
+    has_psk: bool,
+    kinds: Mapping[str, type[Person]] | None = None,
+    prepare: Callable[[Person], None] | None = None,
+) -> Iterator[Pair]:
     """Run two nodes, in a private network of their own or in the open one, in a folder that goes in the end.
+
+    Args:
+        below: where the folder is made.
+        has_psk: whether it is a private network.
+        kinds: of what kind the ``provider`` or the ``getter`` is, where it is a special one.
+        prepare: called with each of the two, between ``init`` and ``run``.
 
     Raises:
         RunFailedError: a command or a node failed.
     """
     with fresh_folder(below, "nodes") as folder, contextlib.ExitStack() as ends:
-        people = [Person(folder, role) for role in ("provider", "getter")]
+        people = [(kinds or {}).get(role, Person)(folder, role) for role in ("provider", "getter")]
         try:
             for one in people:
                 ends.callback(one.stop)
                 one.ask("init", "--accept-privacy")
+                if prepare is not None:
+                    prepare(one)
                 one.start()
             provider, getter = people
             options: tuple[str, ...] = ("--with-addresses",)

@@ -23,6 +23,13 @@ NAMES = {
     "rsync": "rsync over ssh",
     "scp": "scp",
     "syncthing": "Syncthing",
+    "large_provider": "`get` of 1 GiB, provider",
+    "large_getter": "`get` of 1 GiB, getter",
+    "many_provider": "`get` of 10,000 files, provider",
+    "many_getter": "`get` of 10,000 files, getter",
+    "share": "`share` of 10,000 files",
+    "ledger": "`privacy ledger` in a million rows",
+    "policy": "`policy reload` of 10,000 rules",
 }
 SYNCED = frozenset({"ours", "ours_psk", "cp_synced", "syncthing"})
 """Who has it on the disk at the end."""
@@ -36,6 +43,7 @@ TITLES = {
     "ping": "Ping: 32 octets there and back",
     "huge": "10 GiB, disk to disk",
     "idle": "Idle",
+    "loop": "The event loop",
 }
 COLUMNS = {
     "rate": "MiB/s",
@@ -48,6 +56,12 @@ COLUMNS = {
     "peak_getter": "VmHWM MiB, getter",
     "idle_rss": "resident MiB",
     "idle_cpu": "CPU s a minute",
+    "step_p50": "step, ms of CPU, median",
+    "step_p99": "step, 99 %",
+    "step_max": "step, longest",
+    "lag_p50": "lag, ms, median",
+    "lag_p99": "lag, 99 %",
+    "lag_max": "lag, most",
 }
 """Heads of the columns, in their order."""
 NOTES = """\
@@ -64,6 +78,8 @@ ratio over 1 says that Peertransfer is the faster one.
 - Bare CPython is TCP with ChaCha20-Poly1305 records, and no libp2p: what the interpreter and its
   libraries can do. Memory to memory nothing is hashed. It and plain TCP have one connection and no
   streams.
+- A step is what a task does on the event loop before others get a turn, in CPU time of that thread; the
+  lag is how late a timer of 10 ms is there. They are taken in runs of their own, which are slower.
 - VmHWM is the kernel's peak of the node's process since its start; of other tools it is the sum
   over their processes.
 """

@@ -26,8 +26,15 @@ UNITS = {
     "peak_getter": "MiB",
     "idle_rss": "MiB",
     "idle_cpu": "s/min",
+    "step_p50": "ms",
+    "step_p99": "ms",
+    "step_max": "ms",
+    "lag_p50": "ms",
+    "lag_p99": "ms",
+    "lag_max": "ms",
 }
-"""The unit of each metric. ``peak_*`` is the kernel's VmHWM."""
+"""The unit of each metric. ``peak_*`` is the kernel's VmHWM; ``step_*`` the CPU time of a step of a
+task on the event loop, ``lag_*`` how late a timer is there."""
 
 
 class NotInstalledError(Exception):

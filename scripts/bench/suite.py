@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench import controls, nodes, ssh, syncthing
+from bench import controls, loop, nodes, ssh, syncthing
 from bench.ends_runner import End, idle_end, python_end
 from bench.js import js_end
 from bench.material import SMALL_FILE, make_file, make_tree
@@ -33,10 +33,16 @@ class Scale:
     dials: int
     pings: int
     idle_seconds: float
+    rows: int
+    """Rows of a large ledger."""
+    rules: int
+    """Rules of a large policy: as many as there may be."""
 
 
-FULL = Scale(GIB, GIB, 10 * GIB, 10_000, dials=20, pings=200, idle_seconds=30)
-QUICK = Scale(512 * MIB, 256 * MIB, GIB, 2_000, dials=20, pings=200, idle_seconds=5)
+FULL = Scale(GIB, GIB, 10 * GIB, 10_000, dials=20, pings=200, idle_seconds=30, rows=1_000_000, rules=10_000)
+QUICK = Scale(
+    512 * MIB, 256 * MIB, GIB, 2_000, dials=20, pings=200, idle_seconds=5, rows=100_000, rules=10_000
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Places:
 
 
 FILES = ("seconds", "share_seconds", "total_seconds")
+LOOP = ("step_p50", "step_p99", "step_max", "lag_p50", "lag_p99", "lag_max")
 COST = ("cpu_provider", "cpu_getter", "peak_provider", "peak_getter")
 
 Contenders = dict[str, Callable[[], Sample]]
@@ -158,6 +165,21 @@ class Suite:
         }
         return Job("idle", runs, ("idle_rss", "idle_cpu"))
 
+    def loop(self) -> Job:
+        """What a node's own work keeps from its event loop; each side of a transfer by itself."""
+        below, memory = self.places.disk, self.places.memory
+        large = make_file(below / "looped", self.scale.large)
+        many = make_tree(memory / "looped", self.scale.files)
+        runs: Contenders = {
+            f"{name}_{side}": partial(loop.get, source, place, side)
+            for name, source, place in (("large", large, below), ("many", many, memory))
+            for side in ("provider", "getter")
+        }
+        runs["share"] = partial(loop.share, many, memory)
+        runs["ledger"] = partial(loop.ledger, below, self.scale.rows)
+        runs["policy"] = partial(loop.policy, below, self.scale.rules)
+        return Job("loop", runs, LOOP)
+
     def _others(self, source: Path, below: Path, size: int) -> Contenders:
         named = {
             name: partial(controls.run_command, line, source, below, size)
@@ -187,5 +209,6 @@ JOBS: dict[str, Callable[[Suite], Job]] = {
     "small": Suite.small,
     "huge": Suite.huge,
     "idle": Suite.idle,
+    "loop": Suite.loop,
 }
 """In the order in which they are measured."""

@@ -77,6 +77,17 @@ def test_status_tells_the_limits_that_were_reached_and_no_others(cli, node):
     assert "limits reached" not in cli("status").out
 
 
+def test_status_tells_why_connections_ended_and_no_reason_that_did_not_occur(cli, node):
+    ends = {"peer_hung_up": 12, "lost": 0, "protocol_breach": 1}
+    node.answers["status"] = {"state": "running", "hosts": [], "connection_ends": ends}
+    out = cli("status").out
+    assert "peer_hung_up: 12 times\n" in out
+    assert "protocol_breach: 1 time\n" in out
+    assert "lost" not in out
+    node.answers["status"]["connection_ends"] = {"lost": 0}
+    assert "connections ended" not in cli("status").out
+
+
 def test_tables_fit_eighty_columns(cli, node):
     long = "x" * 200
     rows = [

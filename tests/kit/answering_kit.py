@@ -23,6 +23,8 @@ from peertransfer.store.database import Database
 from peertransfer.store.ledger import Ledger
 from peertransfer.store.links import Links, StoredLink
 from peertransfer.store.shares import Shares
+from peertransfer.transport.allowance import Allowance, PoolShare
+from peertransfer.transport.answer_memory import AnswerMemory
 from peertransfer.transport.tally import Tally
 from peertransfer.wire import messages as m
 from peertransfer.wire.codes import RefusalCode
@@ -86,6 +88,8 @@ class MemoryStream:
     def __init__(self, peer_id, inbound, outbound):
         self.peer_id = peer_id
         self.tally = Tally()
+        allowance = Allowance()
+        self.answers = AnswerMemory(PoolShare(allowance.to_send), allowance)
         self.inbound, self.outbound = inbound, outbound
 
     async def read_pieces(self, limit):
@@ -182,7 +186,7 @@ class Provider:
         await self.served.load_links()
 
     def set_policy(self, text):
-        self.policy.replace(parse_policy(text, "policy.toml"))
+        self.policy.replace(self.policy.engine_of(parse_policy(text, "policy.toml")))
 
     async def answer(self, wire):
         """Answer one stream to its end."""

@@ -64,6 +64,7 @@ class RawPeer:
     def __init__(self, connection, stream):
         self.stream = stream
         self._wire = connection._wire
+        self._unread = connection._unread
         self.peer_id = ""
         self.heard = Counter()
         """Frames by (kind, flags)."""
@@ -95,7 +96,7 @@ class RawPeer:
 
     async def listen(self, *, task_status=trio.TASK_STATUS_IGNORED):
         """Count what comes, until the host hangs up."""
-        rest = b""
+        rest = self._take(self._unread)
         task_status.started()
         taker = Pieces()
         while await self._wire.receive(taker):

@@ -28,6 +28,7 @@ from peertransfer.disclosure.audience import OnePeer
 from peertransfer.disclosure.frame import seal_frame
 from peertransfer.errors import DialError, PeerTimeoutError, StreamLostError
 from peertransfer.net.patience import Patience
+from peertransfer.transport.ending import EndReason
 from peertransfer.transport.limits import Limits, facts
 from peertransfer.transport.ping import PING
 from peertransfer.wire.identify_codec import encode_identify
@@ -331,6 +332,7 @@ async def test_a_window_that_is_overrun(state):
         with trio.fail_after(3):
             await peer.is_over.wait()
         assert host.allowance.reached("window") == 1
+        await until(lambda: host.allowance.ended(EndReason.BREACH) == 1)
         await until(lambda: not host.is_connected(peer.peer_id))
         assert host.allowance.windows.taken == host.allowance.to_send.taken == 0
 

@@ -85,7 +85,9 @@ async def test_a_silent_server_holds_up_a_known_provider_for_two_seconds_at_most
 async def test_a_policy_that_lets_no_look_up_out_blames_no_peer(tmp_path):
     async with run_dhts(2, tmp_path) as (getter, other):
         await getter.meet(other)
-        getter.policy.replace(parse_policy(CLOSED.replace('show.lookup = ["key"]', ""), "p"))
+        getter.policy.replace(
+            getter.policy.engine_of(parse_policy(CLOSED.replace('show.lookup = ["key"]', ""), "p"))
+        )
         for _ in range(5):
             assert await getter.dht.find_providers(locator(1)) == ()
         assert getter.dht.table.demoted(trio.current_time()) == frozenset()
@@ -96,7 +98,7 @@ async def test_a_peer_that_the_policy_keeps_look_ups_from_is_passed_over(tmp_pat
         await getter.meet(other)
         other.dht.store.add(KEY, PeerRecord(peer_id(7), (addr(7),)), peer_id(7), trio.current_time())
         rule = f'[[rule]]\nname = "not-it"\nto = ["peer:{other.host.peer_id}"]\nhide.lookup = ["key"]\n'
-        getter.policy.replace(parse_policy(CLOSED + rule, "p"))
+        getter.policy.replace(getter.policy.engine_of(parse_policy(CLOSED + rule, "p")))
         getter.dht._streams.drop(other.peer_id)
         assert await getter.dht.find_providers(locator(1)) == ()
 
@@ -189,7 +191,7 @@ async def test_a_denied_peer_gets_the_octets_of_a_share_that_is_not_there(tmp_pa
     async with one_who_provides_and_one_who_asks(tmp_path) as (provider, asker):
         told = await octets_answered(provider, asker)
         rule = f'[[rule]]\nname = "not-it"\nto = ["peer:{asker.host.peer_id}"]\nhide.provide = ["addrs"]\n'
-        provider.policy.replace(parse_policy(CLOSED + rule, "p"))
+        provider.policy.replace(provider.policy.engine_of(parse_policy(CLOSED + rule, "p")))
         denied = await octets_answered(provider, asker)
         provider.withdraw(1)
         assert denied == await octets_answered(provider, asker) != told

@@ -8,12 +8,14 @@ import trio
 from attacker_kit import RawPeer, data, socket_from, until, until_hung_up
 from dht_kit import KAD, NETWORK, locator, run_dht
 from kad_kit import SERVERS, addr, key, sealed
+from store_kit import octets_of
 
 from peertransfer.content.shape import CHUNK_SIZE
 from peertransfer.disclosure.views import LookupView, ProvideView
 from peertransfer.membership.identity import peer_id_of_public_key, public_key_of_seed
 from peertransfer.membership.network import EXCHANGE_PROTOCOL
 from peertransfer.transport.allowance import Allowance
+from peertransfer.transport.ending import EndReason
 from peertransfer.transport.limits import Limits, facts
 from peertransfer.transport.multiaddrs import peer_id_octets
 from peertransfer.wire.kad_codec import encode_add_provider, encode_find_node
@@ -40,6 +42,21 @@ async def test_status_has_each_limit_and_how_often_it_was_reached(tmp_path):
     assert told["handshake_seconds"] == {"limit": 1, "reached": 1}
     assert list(told) == [one.name for one in facts()]
     assert sum(one["reached"] for one in told.values()) == 1
+
+
+async def test_status_counts_the_ends_of_connections_by_reason(tmp_path):
+    async with node_kit.running(tmp_path / "giver") as giver:
+        assert set((await giver.node.status())["connection_ends"].values()) == {0}
+        async with raw_peer_of(giver.host) as peer:
+            await peer.send(b"\x01" + bytes(11))
+            with trio.fail_after(3):
+                await peer.is_over.wait()
+        async with raw_peer_of(giver.host, seed=b"p" * 32) as peer:
+            await until(lambda: giver.host.is_connected(peer.peer_id))
+            await giver.host.disconnect(peer.peer_id)
+        told = (await giver.node.status())["connection_ends"]
+    assert list(told) == [reason.value for reason in EndReason]
+    assert {name: count for name, count in told.items() if count} == {"protocol_breach": 1, "hung_up": 1}
 
 
 async def trickle_a_request(peer):
@@ -151,3 +168,91 @@ async def test_provider_records_wait_for_nothing_and_questions_do(tmp_path):
         await until(lambda: allowance.reached("requests_per_second") >= 10)
         assert trio.current_time() - started > 0.8
         assert len(peer.said[1]) > before
+
+
+def stall(peer, octets):
+    """Have a node's one connection take so many octets from its socket, and then none any more."""
+    (connection,) = [one.muxed_conn for one in peer.host._swarm.get_connections()]
+    receive = connection._wire.receive
+    taken = 0
+
+    async def receive_some():
+        nonlocal taken
+        if taken > octets:
+            await trio.sleep_forever()
+        records = await receive()
+        taken += sum(map(len, records))
+        return records
+
+    connection._wire.receive = receive_some
+
+
+async def test_getters_that_stop_reading_bound_what_is_read_for_them_and_another_one_is_served(tmp_path):
+    """What an answer takes is counted before it is read; all of it together stays within a quarter of the limit."""
+    limits = {"buffers": 64 << 20, "connections": 8}
+    pool = limits["buffers"] // 4
+    async with contextlib.AsyncExitStack() as stack:
+        giver = await stack.enter_async_context(node_kit.running(tmp_path / "giver", **limits))
+        takers = [
+            await stack.enter_async_context(node_kit.running(tmp_path / f"taker{number}"))
+            for number in range(4)
+        ]
+        link = (await giver.share({"long": bytes(24 << 20)}))["link"]
+        reader, counted, most = giver.node._shares._reader, [], 0
+        read, reading = reader.read_leaves, 0
+
+        async def read_leaves(share, places, _memory):
+            nonlocal reading
+            reading += len(places) << 20
+            counted.append(giver.allowance.to_send.taken - reading)
+            try:
+                return await read(share, places)
+            finally:
+                reading -= len(places) << 20
+
+        async def watch():
+            nonlocal most
+            while True:
+                most = max(most, giver.allowance.to_send.taken)
+                await trio.sleep(0)
+
+        reader.read_leaves = read_leaves
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        nursery.start_soon(watch)
+        *stalled, honest = takers
+        for taker in stalled:
+            await taker.host.connect([giver.address], giver.host.peer_id)
+            stall(taker, 1 << 20)
+            nursery.start_soon(taker.get, link, tmp_path / f"got-{taker.path.name}", giver)
+        await until(lambda: giver.allowance.to_send.taken > len(stalled) << 20)
+        await trio.sleep(0.5)
+        with trio.fail_after(20):
+            await honest.get(link, tmp_path / "got", giver)
+        assert min(counted) >= 0
+        assert most <= pool
+        in_use = (await giver.node.status())["buffers"]
+        assert in_use["to_send"] > len(stalled) << 20
+        nursery.cancel_scope.cancel()
+
+
+async def test_with_little_memory_left_one_answer_is_read_at_a_time_and_everything_arrives(tmp_path):
+    limits = {"buffers": 64 << 20, "connections": 8}
+    async with (
+        node_kit.running(tmp_path / "giver", **limits) as giver,
+        node_kit.running(tmp_path / "taker") as taker,
+    ):
+        said = octets_of(8 << 20)
+        link = (await giver.share({"long": said}))["link"]
+        reader, counts = giver.node._shares._reader, []
+        read = reader.read_leaves
+
+        async def read_leaves(share, places, _memory):
+            counts.append(len(places))
+            return await read(share, places)
+
+        reader.read_leaves = read_leaves
+        giver.allowance.to_send.take(13 << 20)
+        with trio.fail_after(20):
+            await taker.get(link, tmp_path / "got", giver)
+        assert counts == [1] * 8
+        assert next((tmp_path / "got").rglob("long")).read_bytes() == said

@@ -30,7 +30,7 @@ from peertransfer.transport.yamux_frames import (
     unpack_header,
 )
 from peertransfer.transport.yamux_lingering import MAX_LINGERING
-from peertransfer.transport.yamux_session import FRAME_PAYLOAD, MAX_CONTROL, YamuxSession
+from peertransfer.transport.yamux_session import FRAME_PAYLOAD, MAX_CONTROL, MAX_UNACKNOWLEDGED, YamuxSession
 
 MAX_INBOUND_STREAMS = Limits().streams_per_connection
 MAX_WINDOWS = Limits().windows_per_connection
@@ -244,6 +244,14 @@ def test_octets_after_the_end_of_a_stream_end_the_session(opened):
         hear(opened, data(1, b"x"))
 
 
+def test_an_empty_frame_of_data_after_the_end_of_a_stream_breaks_no_rule_and_may_reset_it(opened):
+    """rust-libp2p says so that it reads no more, where it has finished before."""
+    assert hear(opened, data(1, b"", FIN)) == [StreamEnded(1)]
+    assert hear(opened, data(1, b"", FIN), data(1, b"")) == []
+    assert hear(opened, data(1, b"", RST)) == [StreamReset(1)]
+    assert opened.stream_count == 0
+
+
 def test_all_windows_of_a_connection_have_one_bound(server):
     numbers = range(1, 2 * MAX_INBOUND_STREAMS, 2)
     for number in numbers:
@@ -376,6 +384,36 @@ def test_after_go_away_nothing_is_opened(server):
     assert hear(server, pack_header(GO_AWAY, 0, 0, 0)) == [WentAway(0)]
     with pytest.raises(LocalProtocolError):
         server.open_stream(0.0)
+
+
+@pytest.mark.parametrize("answer", [ACK, RST])
+def test_no_more_than_256_streams_are_opened_before_the_peer_acknowledges_one(answer):
+    client = session_of(is_initiator=True)
+    for _ in range(MAX_UNACKNOWLEDGED):
+        client.open_stream(0.0)
+    with pytest.raises(LocalProtocolError):
+        client.open_stream(0.0)
+    hear(client, pack_header(WINDOW_UPDATE, answer, 3, 0))
+    assert client.open_stream(0.0) == 2 * MAX_UNACKNOWLEDGED + 1
+    with pytest.raises(LocalProtocolError):
+        client.open_stream(0.0)
+    client.reset(5)  # the peer may not have seen it: it counts until it answers
+    with pytest.raises(LocalProtocolError):
+        client.open_stream(0.0)
+
+
+def test_answers_that_fill_what_may_be_sent_leave_before_any_octet_of_a_stream():
+    """Else octets could go ahead of the frame that opens their stream."""
+    client = session_of(is_initiator=True)
+    for number in range(3):
+        client.ping(number)
+    stream = client.open_stream(0.0)
+    client.write(stream, [bytes(100)])
+    assert frames_of(client, limit=40) == [(PING, SYN, 0, 0), (PING, SYN, 0, 1), (PING, SYN, 0, 2)]
+    assert frames_of(client, limit=40) == [(WINDOW_UPDATE, SYN, 1, 0), (DATA, 0, 1, 40)]
+    assert frames_of(client, limit=40) == [(DATA, 0, 1, 40)]
+    assert frames_of(client) == [(DATA, 0, 1, 20)]
+    assert not client.has_data_to_send
 
 
 @pytest.mark.parametrize(

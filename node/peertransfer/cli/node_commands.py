@@ -125,6 +125,7 @@ def status(settings: Settings) -> None:
         ]
     )
     _show_reached(mapping(answer, "limits"))
+    _show_ends(mapping(answer, "connection_ends"))
     for host in records(answer, "hosts"):
         say()
         name = text(host, "name") or text(host, "network_id")
@@ -150,6 +151,17 @@ def _show_reached(limits: Mapping[str, object]) -> None:
     for name in reached:
         one = mapping(limits, name)
         say(f"  {name} ({number(one, 'limit'):.0f}): {count_text(number(one, 'reached'), 'time')}")
+
+
+def _show_ends(ends: Mapping[str, object]) -> None:
+    """Show why connections ended; what is left of a quiet day is that peers hung up."""
+    counts = {name: number(ends, name) for name in ends}
+    if any(counts.values()):
+        say()
+        say("connections ended since start, by reason; docs/transport.md tells what each means")
+    for name, count in counts.items():
+        if count:
+            say(f"  {name}: {count_text(count, 'time')}")
 
 
 def _connected(host: Mapping[str, object]) -> str:

@@ -26,6 +26,7 @@ from peertransfer.net.addresses import expand, peer_id_octets
 from peertransfer.net.conduct import Conduct
 from peertransfer.net.crowd import one_to_close
 from peertransfer.net.dialler import Dialler
+from peertransfer.net.endings import Endings
 from peertransfer.net.gate import WaitingRoom
 from peertransfer.net.identify import IDENTIFY, IDENTIFY_PUSH, answer, read_identify
 from peertransfer.net.library import QuietHost, make_swarm
@@ -36,6 +37,7 @@ from peertransfer.net.serving import STREAM_SECONDS, StreamHandler, StreamServer
 from peertransfer.net.translate import HANDSHAKE_ERRORS, stream_errors, teardown_errors
 from peertransfer.transport.allowance import Allowance
 from peertransfer.transport.barrier import CrashBarrier
+from peertransfer.transport.ending import EndReason
 from peertransfer.transport.multiaddrs import TcpAddr
 from peertransfer.transport.negotiation import propose_protocol
 from peertransfer.transport.swarm_stream import stream_of
@@ -98,8 +100,9 @@ class NetworkHost:
         self._allowance = allowance = allowance or Allowance()
         self._upgrader = Upgrader(key_pair, psk, allowance, on_library=on_library)
         self._pace = Pace(allowance)
-        self._conduct = Conduct(allowance)
-        self._server = StreamServer(allowance, self._pace, self._conduct, self._shut_out)
+        self._conduct = Conduct(allowance, self._shut_out)
+        self._endings = Endings(allowance, self._conduct)
+        self._server = StreamServer(allowance, self._pace, self._conduct)
         self._server.handlers = {IDENTIFY: self._answer_identify, IDENTIFY_PUSH: self._hear_push}
         self._swarm: Any = make_swarm(key_pair, allowance.limits)
         self._library = QuietHost(self._swarm, self._server.serve)
@@ -118,6 +121,7 @@ class NetworkHost:
         self._gone: dict[str, trio.Event] = {}
         self._room = WaitingRoom(allowance)
         self._nursery: trio.Nursery | None = None
+        self._listening = trio.CancelScope()
         self._arriving = 0
         """Connections that are being added."""
         self._leaving: set[Any] = set()
@@ -143,7 +147,7 @@ class NetworkHost:
             self._nursery = nursery = await stack.enter_async_context(trio.open_nursery())
             stack.callback(nursery.cancel_scope.cancel)
             if bound:
-                nursery.start_soon(trio.serve_listeners, self._admit, bound)
+                nursery.start_soon(self._listen, bound)
             self._exit = stack.pop_all()
         return self
 
@@ -151,11 +155,16 @@ class NetworkHost:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop listening and close every connection, after what was written left."""
+        self._listening.cancel()  # first: whoever is hung up on dials again at once
         with trio.CancelScope(shield=True, deadline=trio.current_time() + STOP_SECONDS):
             async with trio.open_nursery() as nursery:
                 for connection in self._swarm.get_connections():
-                    nursery.start_soon(_close, connection)
+                    nursery.start_soon(_close, connection, EndReason.STOPPED)
         await self._exit.__aexit__(kind, value, trace)
+
+    async def _listen(self, bound: list[trio.SocketListener]) -> None:
+        with self._listening:
+            await trio.serve_listeners(self._admit, bound, handler_nursery=self._nursery)
 
     # --- addresses ---------------------------------------------------------------------------------
 
@@ -231,10 +240,10 @@ class NetworkHost:
             [TcpAddr.parse(addr) for addr in multiaddrs], peer_id, timeout_seconds
         )
 
-    async def disconnect(self, peer_id: str) -> None:
+    async def disconnect(self, peer_id: str, reason: EndReason = EndReason.HUNG_UP) -> None:
         """Close the connections to a peer."""
         while (connection := self._notices.newest(peer_id)) is not None:
-            await _close(connection)
+            await _close(connection, reason)
 
     async def _admit(self, socket: trio.SocketStream) -> None:
         """Upgrade an inbound socket, and keep it until its connection ends."""
@@ -251,8 +260,9 @@ class NetworkHost:
                     connection = await self._add(muxer)
             except (*HANDSHAKE_ERRORS, PeertransferError, trio.TooSlowError) as exc:
                 log.debug("inbound_connection_refused", extra={"reason": type(exc).__name__})
-            if connection is not None:
-                await connection.event_closed.wait()
+            if muxer is not None and connection is not None:
+                # Not before: the socket is closed when this returns, and a farewell may be on its way.
+                await muxer.ending.over.wait()
 
     async def _add(self, muxer: Connection | Muxer) -> Any:
         """Keep a connection of which the peer is known; one that may not stay is closed.
@@ -260,6 +270,7 @@ class NetworkHost:
         Raises:
             DialError: every connection carries a transfer, or the peer broke the protocol too often.
         """
+        self._endings.watch(muxer)
         peer_id = muxer.peer_id.to_base58()
         if self._conduct.is_shut_out(peer_id) or not self._make_room():
             await muxer.abandon()
@@ -289,13 +300,13 @@ class NetworkHost:
 
     async def _see_off(self, connection: Any) -> None:
         try:
-            await _close(connection)
+            await _close(connection, EndReason.MADE_ROOM)
         finally:
             self._leaving.discard(connection)
 
     def _shut_out(self, peer_id: str) -> None:
         if self._nursery is not None:
-            self._nursery.start_soon(self.disconnect, peer_id)
+            self._nursery.start_soon(self.disconnect, peer_id, EndReason.SHUT_OUT)
 
     def _came(self, peer_id: str) -> None:
         if self.on_connected is not None:
@@ -365,6 +376,7 @@ class NetworkHost:
         self._learned[stream.peer_id] = await read_identify(stream)
 
 
-async def _close(connection: Any) -> None:
+async def _close(connection: Any, reason: EndReason) -> None:
+    connection.muxed_conn.ending.note(reason)
     with teardown_errors():
         await connection.close()

@@ -19,6 +19,7 @@ from peertransfer.transport.multiaddrs import peer_id_octets
 
 if TYPE_CHECKING:
     from peertransfer.disclosure.frame import SealedFrame
+    from peertransfer.transport.answer_memory import Held
     from peertransfer.transport.muxed_stream import MuxedStream
     from peertransfer.transport.swarm_stream import SwarmStream
 
@@ -70,6 +71,14 @@ class PeerStream:
     async def take_request(self) -> None:
         """Wait until the peer may make one more request."""
         await self._pace.take(self.peer_id)
+
+    def may_hold(self, size: int) -> bool:
+        """Tell whether ``size`` octets for answers can be had at once."""
+        return self._stream.answers.may_have(size)
+
+    async def hold(self, size: int) -> Held:
+        """Wait for memory for answers of ``size`` octets; whoever gets it gives it back."""
+        return await self._stream.answers.take(size)
 
     async def send(self, frame: SealedFrame, *, stall_seconds: float | None = None) -> None:
         """Have head and body of a frame sent; whole frames go in the order of the calls.

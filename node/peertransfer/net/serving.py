@@ -41,25 +41,17 @@ STREAM_SECONDS = 10.0
 class StreamServer:
     """Serves the streams that peers open to one host."""
 
-    def __init__(
-        self,
-        allowance: Allowance,
-        pace: Pace,
-        conduct: Conduct,
-        shut_out: Callable[[str], None],
-    ) -> None:
+    def __init__(self, allowance: Allowance, pace: Pace, conduct: Conduct) -> None:
         """Serve nothing but pings at first.
 
         Args:
             allowance: the limits of this node.
             pace: how fast each peer may ask.
             conduct: which peers broke the protocol.
-            shut_out: called with a peer that did so too often; it must not wait.
         """
         self._allowance = allowance
         self._pace = pace
         self._conduct = conduct
-        self._shut_out = shut_out
         self.handlers: dict[str, StreamHandler] = {}
         """By protocol ID; a stream that its handler leaves open is closed."""
         self._serving: Counter[tuple[str, str]] = Counter()
@@ -78,9 +70,8 @@ class StreamServer:
                 except PeertransferError as error:
                     # A line for each would let a stranger fill the log.
                     log.debug("stream_failed", extra={"peer": peer_id[-8:], "reason": error.code})
-                    if isinstance(error, RemoteProtocolError) and self._conduct.note_breach(peer_id):
-                        log.info("peer_shut_out", extra={"peer": peer_id[-8:], "reason": error.message})
-                        self._shut_out(peer_id)
+                    if isinstance(error, RemoteProtocolError):
+                        self._conduct.note_breach(peer_id, error.message)
         finally:
             if not is_served:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + 1), teardown_errors():

@@ -49,7 +49,7 @@ class Answers:
         self._share = granted.share
         self._answered: BlocksEvent | None = None
         """The request for blocks whose answer ended last, perhaps before its time."""
-        self._reading = ReadAhead(granted, may_go_on=may_go_on, is_answered=self.is_answered)
+        self._reading = ReadAhead(stream, granted, may_go_on=may_go_on, is_answered=self.is_answered)
 
     async def read(self, event: BlocksEvent, into: trio.MemorySendChannel[Read]) -> None:
         """Read what a request for blocks asks for, for ``send``, each group when the one before was taken."""
@@ -71,9 +71,11 @@ class Answers:
 
     async def send(self, read: Read) -> RefusalCode | None:
         """Send blocks that were read, unless their answer has ended; return as ``answer`` does."""
-        if self.is_answered(read.event):
-            return None
-        code = read.code if isinstance(read, BlocksRefused) else await self._send_blocks(read)
+        if isinstance(read, BlocksRefused):
+            code = None if self.is_answered(read.event) else read.code
+        else:
+            with read.memory:
+                code = None if self.is_answered(read.event) else await self._send_blocks(read)
         if code is not None:
             self._answered = read.event
         return code
@@ -123,18 +125,20 @@ class Answers:
 
     async def _send_blocks(self, read: BlocksRead) -> RefusalCode | None:
         request_id = read.event.request_id
-        for batch in read.batches:
+        last = read.batches[-1][0]
+        for batch, size in read.batches:
             if not self._may_go_on():
                 return RefusalCode.ENDED
             content = await self._granted.content({entry for entry, _, _ in batch})
             if content is None:
                 return RefusalCode.REFUSED
-            is_last = (read.is_last and batch is read.batches[-1]) or request_id in self._cancelled
+            is_last = (read.is_last and batch is last) or request_id in self._cancelled
             frame = self._machine.send_blocks(content, request_id, batch, last=is_last)
             if isinstance(read.event, e.BlocksRequested):
                 self._granted.count(sum(len(block.octets) for _, _, block in batch))
             if is_last:
                 self._answered = read.event
+            read.memory.give(size)
             await self._stream.send(frame)
             if is_last:
                 break

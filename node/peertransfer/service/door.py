@@ -30,11 +30,15 @@ class PolicyInForce:
 
     def __init__(self, policy: Policy, spending: Spending) -> None:
         self.spending = spending
-        self.engine = Engine(policy, spending.spent)
+        self.engine = self.engine_of(policy)
 
-    def replace(self, policy: Policy) -> None:
-        """Ask another policy from now on; what was used of a rule stays used for the one of that name."""
-        self.engine = Engine(policy, self.spending.spent)
+    def engine_of(self, policy: Policy) -> Engine:
+        """Make the engine of another policy; of thousands of rules that takes a while."""
+        return Engine(policy, self.spending.spent)
+
+    def replace(self, engine: Engine) -> None:
+        """Ask another engine from now on; what was used of a rule stays used for the one of that name."""
+        self.engine = engine
 
 
 class Door:

@@ -18,7 +18,7 @@ from peertransfer.content.dag import DagVerifier
 from peertransfer.content.shape import CHUNK_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from peertransfer.content.cid import Cid
     from peertransfer.errors import RemoteError
@@ -63,6 +63,11 @@ class Target:
     def _root_is_leaf(self) -> bool:
         assert self.entry.root is not None
         return self.entry.root.codec is Codec.RAW
+
+
+def targets_of(entries: Iterable[RemoteEntry], missing: Container[int]) -> list[Target]:
+    """Return what is to be fetched: entries whose index is in ``missing``. Thousands take a while."""
+    return [Target.of(entry, entry.root) for entry in entries if entry.index in missing and entry.root]
 
 
 @dataclass(eq=False, frozen=True, slots=True)

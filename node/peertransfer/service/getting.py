@@ -26,7 +26,7 @@ from peertransfer.errors import (
     UsageError,
 )
 from peertransfer.service.facts import wall_clock
-from peertransfer.service.fetch_queue import Target
+from peertransfer.service.fetch_queue import targets_of
 from peertransfer.service.fetching import Fetching
 from peertransfer.service.get_operation import GetOperation
 from peertransfer.service.get_report import (
@@ -193,9 +193,7 @@ class Getting:
         run.landing = Landing(run.folder, missing, there)
         run.landing.octets_reused = sum(one.size for one in surveyed if one.is_there)
         run.reused_files = sum(one.is_there and one.placement.root is not None for one in surveyed)
-        targets = [
-            Target.of(entry, entry.root) for entry in run.chosen if entry.index in missing and entry.root
-        ]
+        targets = await trio.to_thread.run_sync(targets_of, run.chosen, missing)
         if not targets:
             return None
         return Fetching(targets, run.landing, run.file_count, self._hosts.allowance)

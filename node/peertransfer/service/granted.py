@@ -6,19 +6,24 @@ Spec: ARCHITECTURE.md, "The door"; docs/protocol.md, "What may be asked".
 
 Strategy: which entries' octets may go is decided once, because it looks at every entry, and again for a new
 policy or where a rule's time or octets begin or end. It is booked when the first of them leaves; the octets
-are added as they go.
+are added as they go. What looks at many entries is decided in a thread, because it takes longer than others
+should wait; but not where rules have limits, which must be booked before anybody else looks at them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import trio
 
 from peertransfer.content.commitment import hide
 from peertransfer.disclosure.disclosed import Disclosed
+from peertransfer.disclosure.views import View
 from peertransfer.service.facts import wall_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from peertransfer.content.opening import HiddenSlot, OpenSlot
     from peertransfer.disclosure.audience import OnePeer
@@ -28,6 +33,9 @@ if TYPE_CHECKING:
     from peertransfer.policy.facts import Asker
     from peertransfer.service.door import Door
     from peertransfer.service.served_shares import LiveLink, ServedShare, ServedShares
+
+
+V = TypeVar("V", bound=View)
 
 
 class Granted:
@@ -86,15 +94,19 @@ class Granted:
     async def openings(self, indices: range) -> Disclosed[OpeningsView, OnePeer] | None:
         """Return the openings of these entries, or of the share itself where there are none."""
         now = wall_clock()
-        decision = self._door.engine.openings(
-            self.asker,
-            self._item,
-            self.share.entry_facts[indices.start : indices.stop],
-            share=None if indices else self.share.share_opening(),
-            openings=[self.share.entry_opening(index) for index in indices],
-            hide=self._hide,
-            now=now,
-        )
+
+        def decide(engine: Engine) -> Decision[OpeningsView, OnePeer]:
+            return engine.openings(
+                self.asker,
+                self._item,
+                self.share.entry_facts[indices.start : indices.stop],
+                share=None if indices else self.share.share_opening(),
+                openings=[self.share.entry_opening(index) for index in indices],
+                hide=self._hide,
+                now=now,
+            )
+
+        decision = await self._decided(decide)
         return await self._door.release(decision, peer_id=self.asker.peer_id, now=now)
 
     async def covers(self, entries: Iterable[int]) -> bool:
@@ -102,7 +114,7 @@ class Granted:
         now = wall_clock()
         if self._is_outdated(now):
             await self.account()
-            self._decide(now)
+            await self._decide_beside(now)
         return await self._lets_go(entries, now)
 
     async def content(self, entries: Iterable[int]) -> Disclosed[ContentView, OnePeer] | None:
@@ -111,9 +123,10 @@ class Granted:
         if not await self.covers(entries):
             return None
         if not self._is_booked:
-            # Decided anew and booked at once, so that no other stream uses the same budget in between.
             now = wall_clock()
-            self._decide(now)
+            if self._door.engine.limits:
+                # Decided anew and booked at once, so that no other stream uses the same budget in between.
+                self._decide(now)
             if not await self._lets_go(entries, now):
                 return None
             assert self._content is not None
@@ -126,6 +139,22 @@ class Granted:
         basis = (self._door.engine, self._door.engine.basis(self.asker, self._item, now))
         is_no = not isinstance(self._content, Disclosed)
         return basis != self._basis or (is_no and now // 60 != self._decided_at // 60)
+
+    async def _decided(self, decide: Callable[[Engine], Decision[V, OnePeer]]) -> Decision[V, OnePeer]:
+        """Decide in a thread where that may be; again where another policy came into force meanwhile."""
+        while not (engine := self._door.engine).limits:
+            decision = await trio.to_thread.run_sync(decide, engine)
+            if engine is self._door.engine:
+                return decision
+        return decide(engine)
+
+    async def _decide_beside(self, now: int) -> None:
+        engine = self._door.engine
+        basis = (engine, engine.basis(self.asker, self._item, now))
+        self._content = await trio.to_thread.run_sync(
+            partial(engine.content, self.asker, self._item, self.share.entry_facts, now=now)
+        )
+        self._basis, self._decided_at, self._is_booked = basis, now, False
 
     def _decide(self, now: int) -> None:
         engine = self._door.engine

@@ -155,6 +155,8 @@ class Node:
             "octets_sent": self._shares.octets_sent,
             "octets_received": self._getting.octets_received,
             "limits": self._hosts.allowance.describe(),
+            "buffers": self._hosts.allowance.describe_buffers(),
+            "connection_ends": self._hosts.allowance.describe_ends(),
             "version": version("peertransfer"),
             "ledger": condition(self._ledger),
         }
@@ -269,8 +271,8 @@ class Node:
 
     async def policy_reload(self) -> Answer:
         """Read ``policy.toml`` anew; a mistake in it keeps the policy in force."""
-        policy = read_policy(self._home.policy_path)
-        self._policy.replace(policy)
+        policy = await trio.to_thread.run_sync(read_policy, self._home.policy_path)
+        self._policy.replace(await trio.to_thread.run_sync(self._policy.engine_of, policy))
         warnings = await unknown_names(policy, self._database)
         return {"reloaded": True, "rules": len(policy.rules), "warnings": warnings}
 

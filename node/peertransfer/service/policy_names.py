@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+import trio
+
 from peertransfer.content.cid import Cid
 from peertransfer.errors import PolicyError, UsageError
 from peertransfer.membership.network import OPEN
-from peertransfer.policy.describe import describe
+from peertransfer.policy.describe import DescribedPolicy, describe
 from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.rules import AudienceKind
 from peertransfer.service.references import normal_peer_id
@@ -39,9 +41,14 @@ async def check_policy(text: str, file: str, database: Database) -> dict[str, ob
     Raises:
         PolicyError: with file and line.
     """
+    policy, described = await trio.to_thread.run_sync(_read, text, file)
+    return {"valid": True, **described, "warnings": await unknown_names(policy, database)}
+
+
+def _read(text: str, file: str) -> tuple[Policy, DescribedPolicy]:
     policy = parse_policy(text, file)
     check_ids(policy)
-    return {"valid": True, **describe(policy), "warnings": await unknown_names(policy, database)}
+    return policy, describe(policy)
 
 
 def check_ids(policy: Policy) -> None:

@@ -10,7 +10,9 @@ depend on how long the entry is, or on whether it is a file.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -27,10 +29,16 @@ if TYPE_CHECKING:
     import trio
 
     from peertransfer.content.verified import Verified
+    from peertransfer.net.peer_stream import PeerStream
     from peertransfer.service.granted import Granted
+    from peertransfer.transport.answer_memory import Held
 
 Place: TypeAlias = "tuple[int, int]"
 """Entry index, and index of the node or leaf."""
+Batch: TypeAlias = "tuple[list[Place], int]"
+"""Blocks of one frame, and how many octets they have, or a bound for that."""
+Blocks: TypeAlias = "tuple[tuple[int, int, Verified], ...]"
+"""Of each block its entry, its index and itself."""
 BlocksEvent: TypeAlias = "e.NodesRequested | e.BlocksRequested"
 
 BATCHES_READ = 4
@@ -44,9 +52,11 @@ class BlocksRead:
     """Some batches of what was asked for, each for one frame."""
 
     event: BlocksEvent
-    batches: tuple[tuple[tuple[int, int, Verified], ...], ...]
-    """Of each block its entry, its index and itself."""
+    batches: tuple[tuple[Blocks, int], ...]
+    """Each with its size in octets, or a bound for that."""
     is_last: bool
+    memory: Held
+    """Of all of them; whoever takes them gives it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,7 @@ class ReadAhead:
 
     def __init__(
         self,
+        stream: PeerStream,
         granted: Granted,
         *,
         may_go_on: Callable[[], bool],
@@ -73,10 +84,12 @@ class ReadAhead:
         """Read nothing yet.
 
         Args:
+            stream: has the memory for answers.
             granted: what the getter may see, of which share.
             may_go_on: tells whether the grant holds.
             is_answered: tells whether a request was given up or refused meanwhile.
         """
+        self._stream = stream
         self._granted = granted
         self._share = granted.share
         self._may_go_on = may_go_on
@@ -116,27 +129,46 @@ class ReadAhead:
         ]
         if not all(self._share.has_block(entry, index, nodes=nodes) for entry, index in places):
             return RefusalCode.OUT_OF_RANGE
-        batches = list(self._batches(places, nodes=nodes))
-        for start in range(0, len(batches), BATCHES_READ):
+        batches = deque(self._batches(places, nodes=nodes))
+        while batches:
             if self._is_answered(event):
                 return None
             if not self._may_go_on():
                 return RefusalCode.ENDED
-            group = batches[start : start + BATCHES_READ]
-            blocks = iter(await self._share.blocks(list(itertools.chain(*group)), self._memory, nodes=nodes))
-            read = tuple(tuple((entry, index, next(blocks)) for entry, index in batch) for batch in group)
-            await into.send(BlocksRead(event, read, is_last=start + BATCHES_READ >= len(batches)))
+            group = self._next_group(batches)
+            memory = await self._stream.hold(sum(size for _, size in group))
+            with contextlib.ExitStack() as unless_taken:
+                unless_taken.callback(memory.close)
+                read = await self._read_group(group, nodes=nodes)
+                await into.send(BlocksRead(event, read, is_last=not batches, memory=memory))
+                unless_taken.pop_all()
         return None
 
-    def _batches(self, places: Sequence[Place], *, nodes: bool) -> Iterator[list[Place]]:
+    def _next_group(self, batches: deque[Batch]) -> list[Batch]:
+        """Take the batches that are read at once: one, where the node has no memory left for more."""
+        group = list(itertools.islice(batches, BATCHES_READ))
+        if not self._stream.may_hold(sum(size for _, size in group)):
+            group = group[:1]
+        for _ in group:
+            batches.popleft()
+        return group
+
+    async def _read_group(self, group: Sequence[Batch], *, nodes: bool) -> tuple[tuple[Blocks, int], ...]:
+        places = [place for batch, _ in group for place in batch]
+        blocks = iter(await self._share.blocks(places, self._memory, nodes=nodes))
+        return tuple(
+            (tuple((entry, index, next(blocks)) for entry, index in batch), size) for batch, size in group
+        )
+
+    def _batches(self, places: Sequence[Place], *, nodes: bool) -> Iterator[Batch]:
         batch: list[Place] = []
         size = 0
         for entry, index in places:
             one = self._share.block_size(entry, index, nodes=nodes)
             if batch and (size + one > CHUNK_SIZE or len(batch) == MAX_HEADERS):
-                yield batch
+                yield batch, size
                 batch, size = [], 0
             batch.append((entry, index))
             size += one
         if batch:
-            yield batch
+            yield batch, size

@@ -182,6 +182,8 @@ class ServedShares:
         self._live: dict[str, dict[bytes, tuple[StoredLink, ItemFacts]]] = {}
         self._by_name: dict[str, tuple[StoredLink, ItemFacts]] = {}
         self._loading = trio.Lock()
+        self._changes = 0
+        """How often something was withdrawn, or links were read anew."""
         self.octets_sent = 0
         """Payload octets of content since start."""
 
@@ -198,8 +200,13 @@ class ServedShares:
         """
         held = self._held.get(manifest_cid)
         if held is None:
+            known = self._changes
             stored = await self._shares.load_share(manifest_cid)
-            held = ServedShare(stored, self._reader, self._shares, self._deliveries)
+            held = await trio.to_thread.run_sync(
+                ServedShare, stored, self._reader, self._shares, self._deliveries
+            )
+            if known != self._changes:
+                return held  # it may have been withdrawn meanwhile
             self._held[manifest_cid] = held
             if len(self._held) > MAX_HELD:
                 self._held.popitem(last=False)
@@ -213,6 +220,7 @@ class ServedShares:
 
     def withdraw(self, manifest_cid: str) -> None:
         """Serve a share no more, from now on; it is still to be removed, and ``load_links`` called."""
+        self._changes += 1
         self._keep_links([pair for pair in self._by_name.values() if pair[0].manifest_cid != manifest_cid])
         self._held.pop(manifest_cid, None)
 
@@ -250,6 +258,7 @@ class ServedShares:
                     item = ItemFacts(link.manifest_cid, share.labels, link.name, until, share.created_at)
                     found.append((link, item))
             self._keep_links(found)
+            self._changes += 1
             for gone in self._held.keys() - summaries.keys():
                 del self._held[gone]
 

@@ -31,6 +31,7 @@ from peertransfer.store.shares import Shares
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from peertransfer.content.shared import SharedItem
     from peertransfer.service.hosts import Hosts, RunningHost
     from peertransfer.service.served_shares import ServedShares
     from peertransfer.store.database import Database
@@ -90,19 +91,13 @@ class Sharing:
         manifest, order = await trio.to_thread.run_sync(build_manifest, item)
         cid = await self._shares.save_share(item, manifest, order, sources=imported.sources, now=wall_clock())
         link, stored = await self._new_link(running, cid, "", expires_at or 0, with_addresses=with_addresses)
-        files = [entry for entry in item.entries if entry.kind == "file"]
         return {
             "link": str(link),
             "link_name": stored.name,
             "manifest_cid": cid,
             "title": item.title,
             "network_id": running.network.network_id,
-            "files": len(files),
-            "size": sum(entry.size for entry in files),
-            "entries": [
-                {"path": entry.path, "cid": str(entry.root) if entry.root else None, "size": entry.size}
-                for entry in item.entries
-            ],
+            **await trio.to_thread.run_sync(_described, item),
             "skipped": [{"path": str(path), "reason": reason} for path, reason in imported.skipped],
             "twins": list(imported.twins or ()),
             "reach": self._reach(running),
@@ -246,6 +241,19 @@ class Sharing:
         now = wall_clock()
         item = ItemFacts(stored.manifest_cid, tuple(labels), stored.name, 0, now)
         return what_a_finder_learns(link, item, running.runtime.door.engine.policy, now)
+
+
+def _described(item: SharedItem) -> dict[str, object]:
+    """Return what ``share`` tells of the content; of thousands of files that takes a while."""
+    files = [entry for entry in item.entries if entry.kind == "file"]
+    return {
+        "files": len(files),
+        "size": sum(entry.size for entry in files),
+        "entries": [
+            {"path": entry.path, "cid": str(entry.root) if entry.root else None, "size": entry.size}
+            for entry in item.entries
+        ],
+    }
 
 
 def _imported(state: ImportProgress) -> dict[str, object]:

@@ -18,7 +18,11 @@ from libp2p.connection_types import ConnectionType
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 
 from peertransfer.errors import LocalProtocolError, RemoteProtocolError
+from peertransfer.transport.allowance import LEAST_BATCH
+from peertransfer.transport.answer_memory import AnswerMemory
 from peertransfer.transport.barrier import CrashBarrier
+from peertransfer.transport.ending import Ending, EndReason
+from peertransfer.transport.records import SMALL_SIZE, RecordChangedError
 from peertransfer.transport.stream import RECEIVE_SIZE, YamuxStream
 from peertransfer.transport.tally import Tally
 from peertransfer.transport.yamux_events import (
@@ -84,12 +88,14 @@ class Connection(IMuxedConn):
         self.remote = remote
         self.tally = Tally()
         self.allowance = allowance
-        self.end_reason = ""
-        """Why it ended, for the log; empty while it lasts."""
+        self.ending = Ending()
         self.event_started = trio.Event()
         self.on_close: Callable[[], Awaitable[None]] | None = None
         """What the swarm wants to be told at the end."""
         self.session = YamuxSession(is_initiator=is_initiator, allowance=allowance)
+        self.answers = AnswerMemory(self.session.to_send, allowance)
+        self._sealing = 0
+        """Octets of memory that the wire keeps for sealing."""
         self._wire = wire
         self._is_initiator = is_initiator
         self._unread = unread
@@ -101,6 +107,7 @@ class Connection(IMuxedConn):
         self._has_work = trio.Event()
         self._is_flushed = trio.Event()
         self._closed = trio.Event()
+        self._has_read_all = trio.Event()
         self._pinged: tuple[int, float] | None = None
         self._ponged = trio.Event()
 
@@ -108,17 +115,19 @@ class Connection(IMuxedConn):
 
     async def start(self) -> None:
         """Run until the connection ends."""
-        with CrashBarrier("connection_crashed", str(self.peer_id)):
+        barrier = CrashBarrier("connection_crashed", str(self.peer_id))
+        with barrier:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._end_when_closed, nursery.cancel_scope)
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._keep_alive)
                 self.event_started.set()
                 await self._read()
+                self._has_read_all.set()
                 nursery.cancel_scope.cancel()
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS):
             await self._wire.close()
-        self._end("the peer hung up")
+        self._end(EndReason.CRASHED if barrier.is_crashed else self._how_it_went())
         if self.on_close is not None:
             await self.on_close()
 
@@ -126,24 +135,36 @@ class Connection(IMuxedConn):
         """Hang up after what was written left; again: nothing."""
         if self._closed.is_set():
             return
+        self.ending.note(EndReason.HUNG_UP)
         await self._say_farewell(NORMAL)
-        self._end("we hung up")
+        if self.event_started.is_set():
+            # A socket that is closed with octets unread takes from the peer what it has not read yet.
+            self._wire.close_write()
+            with trio.move_on_after(CLOSE_SECONDS):
+                await self._has_read_all.wait()
+        self._end(EndReason.HUNG_UP)
         await self._wire.close()
 
     async def abandon(self) -> None:
-        """Close what was never started."""
-        self._end("it was never used")
+        """Close what was never started, and say so."""
+        self.session.go_away()
+        with trio.move_on_after(CLOSE_SECONDS):
+            await self._wire.send(self.session.data_to_send(LEAST_BATCH))
+        self._end(EndReason.TURNED_AWAY)
         await self._wire.close()
 
-    def _end(self, reason: str) -> None:
+    def _how_it_went(self) -> EndReason:
+        return EndReason.LOST if self._wire.is_lost else EndReason.PEER_HUNG_UP
+
+    def _end(self, reason: EndReason) -> None:
         """Note that it is over, and why, unless that is known already."""
-        self.end_reason = self.end_reason or reason
         self._closed.set()
         self._has_opened.set()
         for stream in self._streams.values():
             stream.lose()
         self._streams.clear()
         self.session.end()
+        self.ending.be_over(reason)
 
     async def _end_when_closed(self, scope: trio.CancelScope) -> None:
         await self._closed.wait()
@@ -209,8 +230,11 @@ class Connection(IMuxedConn):
             while await self._wire.receive(self):
                 if self.session.has_data_to_send:
                     self._has_work.set()
+        except RecordChangedError:
+            self.ending.note(EndReason.RECORD_CHANGED)
+            await self._say_farewell(PROTOCOL_ERROR)
         except RemoteProtocolError as error:
-            self.end_reason = self.end_reason or error.message
+            self.ending.note(EndReason.BREACH, error.message)
             await self._say_farewell(PROTOCOL_ERROR)
 
     @property
@@ -269,15 +293,35 @@ class Connection(IMuxedConn):
                 with trio.move_on_after(IDLE_SECONDS) as idle:
                     await self._has_work.wait()
                 if idle.cancelled_caught:
-                    self._wire.let_go()
+                    self._let_go()
                     await self._has_work.wait()
-            pieces = self.session.data_to_send(BATCH)
+            pieces = self._next_batch()
             if pieces:
                 if not await self._wire.send(pieces):
                     break
                 for stream in tuple(self._streams.values()):
                     stream.wake_writer()
         self._is_flushed.set()
+
+    def _next_batch(self) -> list[bytes | memoryview]:
+        """Return what to seal next: little at once where the node has no memory left for more."""
+        missing = max(0, BATCH + SMALL_SIZE - self._sealing)
+        is_short = not self.session.to_send.may_take(missing)
+        if is_short:
+            self._let_go()
+        pieces = self.session.data_to_send(LEAST_BATCH if is_short else BATCH)
+        size = sum(map(len, pieces))
+        if is_short and size >= LEAST_BATCH:
+            self.allowance.reach("buffers")
+        kept = self._wire.make_room(pieces)
+        self.session.to_send.take(kept - self._sealing)
+        self._sealing = kept
+        return pieces
+
+    def _let_go(self) -> None:
+        self._wire.let_go()
+        self.session.to_send.give(self._sealing)
+        self._sealing = 0
 
     async def _keep_alive(self) -> None:
         value = 0
@@ -289,7 +333,7 @@ class Connection(IMuxedConn):
             with trio.move_on_after(ANSWER_SECONDS) as scope:
                 await self._ponged.wait()
             if scope.cancelled_caught:
-                self._end("the peer answered no ping")
+                self._end(EndReason.PING_UNANSWERED)
                 return
             await trio.sleep(KEEP_ALIVE_SECONDS)
             self.session.reset_deserted(trio.current_time(), DESERTED_SECONDS)

@@ -48,6 +48,7 @@ class MuxedStream:
         assert isinstance(muxer, Muxer)
         self._muxer = muxer
         self.tally = muxer.tally
+        self.answers = muxer.answers
         self.peer_id: str = muxer.peer_id.to_base58()
         self._taken = 0
         self._updated_at = trio.current_time()

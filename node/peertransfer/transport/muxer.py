@@ -22,7 +22,10 @@ from libp2p.network.connection.exceptions import RawConnError
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.stream_muxer.yamux.yamux import Yamux
 
+from peertransfer.transport.allowance import PoolShare
+from peertransfer.transport.answer_memory import AnswerMemory
 from peertransfer.transport.barrier import CrashBarrier
+from peertransfer.transport.ending import Ending, EndReason
 from peertransfer.transport.tally import Tally
 
 if TYPE_CHECKING:
@@ -56,13 +59,18 @@ class Muxer(Yamux):
         """The TCP connection below."""
         self._frames_in, self._frames_out = trio.open_memory_channel[bytes | trio.Event](QUEUED_FRAMES)
         self.tally = Tally()
+        self.ending = Ending()
+        """What the library's own yamux ends a connection for is told as that the peer hung up."""
         self.allowance = allowance
+        self._to_send = PoolShare(allowance.to_send)
+        self.answers = AnswerMemory(self._to_send, allowance)
         self._leftovers: dict[int, bytearray] = {}
         self._finished: set[int] = set()
 
     async def start(self) -> None:
         """Run until the connection ends."""
-        with CrashBarrier("connection_crashed", str(self.peer_id)):
+        barrier = CrashBarrier("connection_crashed", str(self.peer_id))
+        with barrier:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write_frames)
                 await super().start()
@@ -70,19 +78,27 @@ class Muxer(Yamux):
         self._frames_out.close()
         if not self.is_closed:
             await self._cleanup_on_error()
+        self._be_over(EndReason.CRASHED if barrier.is_crashed else EndReason.PEER_HUNG_UP)
 
     async def close(self, error_code: int = 0) -> None:
         """Hang up after what was written left; without GO_AWAY, which says no more than the end does."""
+        self.ending.note(EndReason.PEER_HUNG_UP if self.event_shutting_down.is_set() else EndReason.HUNG_UP)
         self._keep_unread()
         with trio.move_on_after(CLOSE_SECONDS):
             await self._flush()
         await self.raw.close()
         self._frames_in.close()
         await super().close(error_code)
+        self._be_over(EndReason.HUNG_UP)
 
     async def abandon(self) -> None:
         """Close what was never started."""
         await self.raw.close()
+        self._be_over(EndReason.TURNED_AWAY)
+
+    def _be_over(self, reason: EndReason) -> None:
+        self._to_send.give_all()
+        self.ending.be_over(reason)
 
     @property
     def remote(self) -> TcpAddr:
@@ -156,6 +172,7 @@ class Muxer(Yamux):
     async def _read_data_body(self, length: int) -> bytes:
         if length > self._room():
             self.allowance.reach("window")
+            self.ending.note(EndReason.BREACH, "a peer sends past a stream's window")
             await self._cleanup_on_error()
             raise trio.TooSlowError  # the one exception at which the library ends the connection
         body = bytearray()

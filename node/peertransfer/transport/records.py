@@ -35,6 +35,10 @@ SMALL_SIZE = MAX_PLAINTEXT
 _nonce = struct.Struct("<4xQ").pack
 
 
+class RecordChangedError(RemoteProtocolError):
+    """A record is not what its sealer made: anybody on the way can have caused that, not the peer alone."""
+
+
 class RecordSealer:
     """One direction of a connection, outward."""
 
@@ -52,11 +56,11 @@ class RecordSealer:
 
     def seal(self, pieces: Sequence[Buffer]) -> memoryview:
         """Return the records that hold ``pieces``, one after the other; they hold until the next call."""
-        views = [memoryview(piece).cast("B") for piece in pieces]
-        self._make_room(views)
+        self.make_room(pieces)
         gathered = memoryview(self._small)
         at = filled = 0
-        for view in views:
+        for piece in pieces:
+            view = memoryview(piece)
             if filled + len(view) <= SMALL_SIZE:
                 gathered[filled : filled + len(view)] = view
                 filled += len(view)
@@ -72,13 +76,15 @@ class RecordSealer:
         self._small = bytearray()
         self._records = bytearray()
 
-    def _make_room(self, views: Sequence[memoryview]) -> None:
-        size = sum(map(len, views))
-        most = size + (HEAD_SIZE + TAG_SIZE) * (size // MAX_PLAINTEXT + 2 * len(views) + 1)
+    def make_room(self, pieces: Sequence[Buffer]) -> int:
+        """Take the memory that sealing ``pieces`` needs; return how many octets are kept from now on."""
+        size = sum(map(len, pieces))
+        most = size + (HEAD_SIZE + TAG_SIZE) * (size // MAX_PLAINTEXT + 2 * len(pieces) + 1)
         if len(self._records) < most:
             self._records = bytearray(most)
-        if not self._small:
-            self._small = bytearray(SMALL_SIZE)
+        if len(self._small) < min(size, SMALL_SIZE):
+            self._small = bytearray(min(size, SMALL_SIZE))
+        return len(self._records) + len(self._small)
 
     def _seal(self, octets: memoryview, at: int) -> int:
         """Put the records of ``octets`` at a place of the buffer; return where the next one begins."""
@@ -129,7 +135,7 @@ class RecordOpener:
             how many octets of ``octets`` that took; all of them where no whole record is left.
 
         Raises:
-            RemoteProtocolError: a record was changed on its way, or is too short to be one.
+            RecordChangedError: a record was changed on its way, or is too short to be one.
         """
         if self._rest:
             return self._complete(octets, taker)
@@ -169,7 +175,7 @@ class RecordOpener:
             else:
                 self._cipher.decrypt_into(_nonce(self._counter), record, None, room)
         except (InvalidTag, ValueError) as exc:
-            raise RemoteProtocolError("a record was changed on its way") from exc
+            raise RecordChangedError("a record was changed on its way") from exc
         self._counter += 1
         if room is not None:
             taker.take_placed(size)

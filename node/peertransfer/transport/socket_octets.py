@@ -9,7 +9,9 @@ socket is full or empty.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import trio
@@ -57,6 +59,11 @@ class SocketOctets:
                 view = view[os.write(fd, view) :]
             except BlockingIOError:
                 await trio.lowlevel.wait_writable(fd)
+
+    def close_write(self) -> None:
+        """Say that nothing more comes from here; on a lost connection, nothing."""
+        with contextlib.suppress(OSError):
+            self._stream.socket.shutdown(socket.SHUT_WR)
 
     async def aclose(self) -> None:
         """Close the socket; what was written still leaves."""

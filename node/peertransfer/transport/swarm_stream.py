@@ -27,6 +27,7 @@ class SwarmStream:
         self._inner = inner
         self.peer_id: str = inner.muxed_conn.peer_id.to_base58()
         self.tally = inner.muxed_conn.tally
+        self.answers = inner.muxed_conn.answers
 
     async def read(self, n: int) -> bytes:
         """Return up to ``n`` octets, as soon as there are some; none at the end."""

@@ -59,12 +59,15 @@ class Wire:
         self._opener = opener
         self._cipher = cipher
         self._unread = memoryview(unread)
+        self.is_lost = False
+        """Whether the connection broke, instead of being ended by the peer."""
 
     async def receive(self, taker: Taker) -> bool:
         """Hand what is in the next records to ``taker``, of one at least; return False at the end.
 
         Raises:
-            RemoteProtocolError: a record was changed on its way, or what ``taker`` raises.
+            RecordChangedError: a record was changed on its way.
+            RemoteProtocolError: ``taker`` raised it.
         """
         octets, self._unread = self._unread, self._unread[:0]
         if not octets:
@@ -84,6 +87,7 @@ class Wire:
         try:
             count = await self._socket.receive_into(self._memory[:most])
         except _LOST:
+            self.is_lost = True
             count = 0
         octets = self._memory[:count]
         return octets if self._cipher is None or not count else self._cipher.decrypt(octets)
@@ -99,6 +103,10 @@ class Wire:
             return False
         return True
 
+    def make_room(self, pieces: Sequence[Buffer]) -> int:
+        """Take the memory that sending ``pieces`` needs; return how many octets are kept from now on."""
+        return self._sealer.make_room(pieces)
+
     def let_go(self) -> None:
         """Give the memory of the last write back: nothing more is to be sent for now."""
         self._sealer.let_go()
@@ -106,6 +114,10 @@ class Wire:
     async def close(self) -> None:
         """Close the socket; what was written still leaves."""
         await self._socket.aclose()
+
+    def close_write(self) -> None:
+        """Say that nothing more comes from us; what the peer sends is still read."""
+        self._socket.close_write()
 
 
 class WireReader:

@@ -60,6 +60,8 @@ FRAME_PAYLOAD = 4 * MAX_PLAINTEXT
 ROUND_TRIPS = 4
 """A window of which half is taken within so many round trips is what holds the peer up."""
 LEAST_ROUND_TRIP_SECONDS = 0.001
+MAX_UNACKNOWLEDGED = 256
+"""Streams of ours that the peer has not acknowledged; libp2p's specification wants no more at once."""
 SLOW_SECONDS = 1.0
 """A reader that takes longer over half a window gives back what it took: its peer sees that it is alive."""
 _LAST_NUMBER = (1 << 32) - 1
@@ -77,6 +79,8 @@ class YamuxSession:
         self._next = 1 if is_initiator else 2
         self._remote_parity = 0 if is_initiator else 1
         self._streams: dict[int, StreamState] = {}
+        self._unacknowledged: set[int] = set()
+        """Streams of ours that the peer may not have seen yet."""
         self._lingering = Lingering()
         self._control: deque[bytes] = deque()
         self._round: deque[StreamState] = deque()
@@ -100,13 +104,15 @@ class YamuxSession:
         """Open a stream and return its number.
 
         Raises:
-            LocalProtocolError: no number is left, or the peer takes no new streams.
+            LocalProtocolError: no number is left, or the peer takes no new streams, or not so many at once.
         """
-        if self._next > _LAST_NUMBER or self.is_remote_gone:
+        is_behind = len(self._unacknowledged) >= MAX_UNACKNOWLEDGED
+        if self._next > _LAST_NUMBER or self.is_remote_gone or is_behind:
             raise LocalProtocolError("no stream can be opened on this connection any more")
         number, self._next = self._next, self._next + 2
         state = StreamState(number, window=self._limits.window, is_inbound=False, now=now)
         self._add(state)
+        self._unacknowledged.add(number)
         self._control.append(pack_header(WINDOW_UPDATE, SYN, number, state.window - INITIAL_WINDOW))
         return number
 
@@ -189,20 +195,24 @@ class YamuxSession:
         return bool(self._control or self._round)
 
     def data_to_send(self, limit: int) -> list[bytes | memoryview]:
-        """Return some ``limit`` octets to send: answers first, then a frame of each stream in turn."""
-        pieces: list[bytes | memoryview] = [*self._control]
-        size = HEADER_SIZE * len(pieces)
-        self._control.clear()
-        while self._round and size < limit:
+        """Return some octets to send: answers first, then a frame of each stream in turn.
+
+        Args:
+            limit: octets, at least 12; of no frame goes more, and none is begun beyond.
+        """
+        count = min(len(self._control), limit // HEADER_SIZE)
+        pieces: list[bytes | memoryview] = [self._control.popleft() for _ in range(count)]
+        size = HEADER_SIZE * count
+        while self._round and size < limit and not self._control:
             state = self._round.popleft()
             state.is_queued = False
             if state.is_sendable:
-                size += self._next_frame(state, pieces)
+                size += self._next_frame(state, pieces, min(FRAME_PAYLOAD, limit))
                 self._enqueue(state)
         return pieces
 
-    def _next_frame(self, state: StreamState, pieces: list[bytes | memoryview]) -> int:
-        size = min(state.waiting_size, state.send_window, FRAME_PAYLOAD)
+    def _next_frame(self, state: StreamState, pieces: list[bytes | memoryview], most: int) -> int:
+        size = min(state.waiting_size, state.send_window, most)
         is_end = state.is_closing and size == state.waiting_size
         pieces.append(pack_header(DATA, FIN if is_end else 0, state.number, size))
         state.take(size, pieces)
@@ -291,6 +301,8 @@ class YamuxSession:
         self, kind: int, flags: int, number: int, length: int, now: float, events: list[Event]
     ) -> None:
         state = self._opened(number, now, events) if flags & SYN else self._streams.get(number)
+        if flags & (ACK | RST):
+            self._unacknowledged.discard(number)
         if kind == DATA:
             self._charge(state, number, length)
             self._body, self._body_left = state, length
@@ -327,7 +339,8 @@ class YamuxSession:
         if state is None:
             is_granted = self._lingering.charge(number, length)
         else:
-            is_granted = not state.remote_closed and state.charge(length)
+            # A frame without octets may still reset a stream that the peer has ended, as rust-libp2p does it.
+            is_granted = not length or (not state.remote_closed and state.charge(length))
         if not is_granted:
             self._allowance.reach("window")
             raise RemoteProtocolError("a peer sends past a stream's window, or its end")
