@@ -228,6 +228,11 @@ def test_a_view_that_another_rule_gives_to_more_is_told():
     )
 
 
+def test_a_view_that_another_rule_gives_of_more_is_told():
+    narrow = 'to = ["anyone"]\nitems = ["label:a"]\nshow.openings = "*"\nshow.content = "*"'
+    assert only(narrow, ALL).startswith("what it shows of content, ")
+
+
 def test_a_limit_that_another_rule_leads_around_is_told():
     narrow = 'to = ["link:bob"]\nshow.openings = "*"\nshow.content = "*"\nlimit.octets_per_day = "1GiB"'
     assert only(narrow, ALL) == (
@@ -248,6 +253,13 @@ def test_a_limit_that_another_rule_leads_around_is_told():
 )
 def test_a_rule_that_gives_less_than_another_is_not_told(other):
     assert told('to = ["group:friends"]\nshow.openings = ["name"]', other) == {}
+
+
+def test_what_shows_a_folder_shows_nothing_below_it():
+    rules = [
+        f'to = ["anyone"]\nitems = ["path:{glob}"]\nshow.openings = ["name"]' for glob in ("docs/a", "docs")
+    ]
+    assert told(*rules) == {}
 
 
 def test_of_two_that_say_the_same_one_is_told():
