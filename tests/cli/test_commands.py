@@ -8,6 +8,7 @@ from peertransfer.cli import asking, codes, get_commands
 from peertransfer.errors import NotFoundError
 from peertransfer.membership.invite import Invite, issue_invite
 from peertransfer.membership.network import network_id_of_public_key
+from peertransfer.policy.parse import MAX_SIZE
 
 LINK = (
     "peertransfer:bafyb4ib247mal5tytjsaflfxblkas2ufuvv7nacov4s4asj2y2lvjdjqwu?n=open&s=AAAAAAAAAAAAAAAAAAAAAA"
@@ -371,6 +372,19 @@ def test_policy_check_sends_text_and_name(cli, node, tmp_path):
     outcome = cli("policy", "check", file)
     assert node.calls == [("policy_check", {"text": "version = 1\n", "file": file})]
     assert "valid" in outcome.out
+
+
+def test_policy_check_takes_what_the_node_takes(cli, node, tmp_path):
+    file = tmp_path / "policy.toml"
+    file.write_text("\N{BYTE ORDER MARK}#", "utf-8")
+    assert cli("policy", "check", str(file)).code == 0
+    file.write_text("#" * MAX_SIZE)
+    assert cli("policy", "check", str(file)).code == 0
+    assert [fields["text"] for _, fields in node.calls] == ["#", "#" * MAX_SIZE]
+    file.write_text("#" * (MAX_SIZE + 1))
+    outcome = cli("policy", "check", str(file))
+    assert outcome.code == 2
+    assert f"over {MAX_SIZE} octets" in outcome.err
 
 
 def test_doctor_fails_where_a_check_does(cli, node):

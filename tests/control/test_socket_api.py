@@ -10,6 +10,7 @@ from stub_node import StubNode, make_stub_home, serving
 
 from peertransfer.control import listener
 from peertransfer.control.client import NodeClient
+from peertransfer.control.commands import MAX_TEXT
 from peertransfer.control.listener import MAX_CONNECTIONS
 from peertransfer.errors import (
     ClashError,
@@ -20,6 +21,7 @@ from peertransfer.errors import (
     StreamLostError,
     UsageError,
 )
+from peertransfer.policy.parse import MAX_SIZE
 
 
 @pytest.fixture
@@ -202,6 +204,13 @@ def test_a_command_that_is_too_long_is_not_even_sent(node, client):
     with pytest.raises(UsageError, match="too much at once"):
         client.call("unshare", ref="x" * (1 << 20))
     assert node.calls == []
+
+
+@pytest.mark.parametrize("letter", ["#", "\N{LATIN SMALL LETTER E WITH ACUTE}", "\x01"])
+def test_a_policy_as_long_as_one_may_be_is_sent_whatever_it_holds(node, client, letter):
+    text = letter * (MAX_SIZE // len(letter.encode()))
+    client.call("policy_check", text=text, file="p" * MAX_TEXT)
+    assert node.calls == [("policy_check", {"text": text, "file": "p" * MAX_TEXT})]
 
 
 def test_headers_over_their_limit_are_refused(node, home, client):

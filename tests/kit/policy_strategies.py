@@ -1,5 +1,7 @@
 """Random policies, askers, items and entries, for what holds of all of them."""
 
+from dataclasses import replace
+
 import policy_kit as kit
 from hypothesis import strategies as st
 
@@ -112,6 +114,90 @@ def policies(draw, max_size=6):
         for place, (to, items, show, hide, when, limit) in enumerate(draw(st.lists(rule, max_size=max_size)))
     )
     return Policy(tuple(rules), groups=GROUPS)
+
+
+FIELDS = {
+    "openings": ("content", "name", "extension", "mtime_day", "mtime_month", "share_title"),
+    "content": ("octets",),
+    "provide": ("locator", "addrs", "private_addrs", "provider_records"),
+    "lookup": ("key",),
+    "want": ("locator", "proof", "requests", "delivered"),
+    "grant": ("proof", "until"),
+    "statistics": (),
+}
+"""Views of every kind, and few fields of them, so that rules meet."""
+
+
+def mostly(usual, other):
+    return st.integers(0, 3).flatmap(lambda number: usual if number else other)
+
+
+@st.composite
+def alike_effects(draw):
+    views = draw(st.lists(st.sampled_from(list(FIELDS)), unique=True, min_size=1, max_size=3))
+    few = {one: st.frozensets(st.sampled_from(FIELDS[one] or ("",))) for one in views}
+    every = {one: st.just(frozenset(FIELDS[one])) for one in views}
+    return {one: draw(mostly(every[one], few[one])) & frozenset(FIELDS[one]) for one in views}
+
+
+alike_patterns = patterns | st.sampled_from(
+    [AudiencePattern(kind, "open") for kind in (AudienceKind.MEMBERS, AudienceKind.DHT_SERVERS)]
+)
+some_items = st.builds(
+    ItemPattern,
+    st.frozensets(st.sampled_from(["bafya", "bafyb"])),
+    st.frozensets(st.sampled_from(["public", "secret"])),
+    mostly(st.just(()), globs_of("docs/**", "*.key", "docs", "**", "docs/*.key", "docs/b.key", "*")),
+    mostly(st.just(()), globs_of("image/*", "image/png", "*/*")),
+    mostly(st.just(Span()), st.builds(Span, st.sampled_from([0, 10]), st.sampled_from([None, 1000, 2000]))),
+    mostly(
+        st.just(Span()),
+        st.builds(Span, st.sampled_from([0, HOUR]), st.sampled_from([None, 2 * DAY, 4 * DAY])),
+    ),
+)
+some_times = st.lists(
+    st.sampled_from(
+        [
+            "1970-01-11..1970-01-11",
+            "1970-01-12..",
+            "1970-01-12..1970-01-13",
+            "mon-fri 12:00-18:00",
+            "mon",
+            "fri",
+        ]
+    ),
+    min_size=1,
+    max_size=2,
+).map(lambda words: when_of(*words))
+alike_groups = st.sampled_from(
+    [
+        GROUPS,
+        {
+            "friends": frozenset({kit.PEER, "group:friends"}),
+            "others": frozenset({kit.PEER, "group:friends", "group:others"}),
+        },
+    ]
+)
+
+
+@st.composite
+def alike_policies(draw):
+    """Policies whose rules differ from the first in little, so that many contradict or hold each other."""
+    sides = {
+        "to": st.lists(alike_patterns, min_size=1, max_size=2).map(tuple),
+        "items": st.just(ItemPattern()) | some_items,
+        "show": alike_effects(),
+        "hide": mostly(st.just({}), alike_effects()),
+        "when": mostly(st.just(When()), some_times),
+        "limit": mostly(st.just(Limit()), limits),
+    }
+    first = {name: draw(side) for name, side in sides.items()}
+    rules = [Rule("r0", **first)]
+    for place in range(1, draw(st.integers(2, 5))):
+        changed = draw(st.lists(st.sampled_from(list(sides)), unique=True, max_size=2))
+        rule = Rule(f"r{place}", **first | {name: draw(sides[name]) for name in changed})
+        rules.append(replace(rule, show={}, hide=first["show"]) if draw(st.booleans()) else rule)
+    return Policy(tuple(rules), groups=draw(alike_groups))
 
 
 audiences = st.lists(

@@ -101,3 +101,62 @@ def test_no_glob_takes_long():
     assert not PathGlob("*a" * 400 + "b").matches("a" * 4000)
     assert not PathGlob("**/a/" * 200 + "b").matches("/".join("a" * 1000))
     assert time.perf_counter() - started < 5
+
+
+# --- one glob and another --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ("**", "docs/a"),
+        ("**", "**/**"),
+        ("docs/**", "docs/**"),
+        ("docs/**", "docs/a/*.txt"),
+        ("docs/**", "docs/plan.txt"),
+        ("*.txt", "docs/plan.txt"),
+        ("*", "*.key"),
+        ("*.key", "server.key"),
+        ("docs/*", "docs/*.txt"),
+        ("docs/*.txt", "docs/a.txt"),
+        ("**/b", "a/b"),
+        ("e\u0301/**", "\u00e9/x"),
+    ],
+)
+def test_a_glob_holds_a_narrower_one(outer, inner):
+    assert PathGlob(outer).holds(PathGlob(inner), widely=False)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ("*.key", "*.pem"),
+        ("docs/*", "docs/**"),
+        ("*", "**"),
+        ("docs/**", "*"),
+        ("docs", "docs/a"),
+        ("a/*", "b/c"),
+    ],
+)
+def test_a_glob_does_not_hold_one_that_matches_more(outer, inner):
+    assert not PathGlob(outer).holds(PathGlob(inner), widely=False)
+
+
+@pytest.mark.parametrize(("outer", "inner"), [("docs", "docs/a"), ("docs", "x/docs/**"), ("a/*", "a/b/**")])
+def test_what_hides_a_folder_holds_all_below_it(outer, inner):
+    assert PathGlob(outer).holds(PathGlob(inner), widely=True)
+    assert not PathGlob(outer).holds(PathGlob(inner), widely=False)
+
+
+some_globs = st.lists(st.sampled_from(["a", "b", "*", "a*", "*b", "?", "**"]), min_size=1, max_size=4)
+
+
+@given(some_globs, some_globs, st.lists(st.sampled_from(["a", "b", "ab", "xb", "x"]), max_size=5))
+def test_a_glob_that_is_held_matches_nothing_else(outer, inner, path):
+    outer, inner, path = (
+        *(PathGlob("/".join(one)) for one in (outer, inner)),
+        "/".join(path),
+    )
+    if inner.matches(path):
+        assert outer.matches(path) or not outer.holds(inner, widely=False)
+        assert outer.covers(path) or not path or not outer.holds(inner, widely=True)

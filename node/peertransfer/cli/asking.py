@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 MAX_SECRET = 65_536
 """Octets read from standard input or a file for a link, an invite or a key."""
-MAX_POLICY = 1 << 19
-"""Octets of a policy file: it has to fit a request."""
 TERMINAL = "/dev/tty"
 """The terminal that this process was started at, whatever its standard input is."""
 
@@ -178,6 +176,17 @@ def check_paths(paths: Sequence[str]) -> list[str]:
                 f"There is no {path}", "Check its spelling, and the folder you are in.", path=path
             )
     return [os.path.abspath(path) for path in paths]
+
+
+def read_policy(name: str) -> str:
+    """Return the text of a policy file; ``-`` is standard input.
+
+    Raises:
+        SourceError, UsageError: as ``read_file``.
+    """
+    from peertransfer.policy.parse import MAX_SIZE
+
+    return read_file(name, MAX_SIZE).removeprefix("\N{BYTE ORDER MARK}")  # as the node takes the file
 
 
 def read_file(name: str, limit: int) -> str:

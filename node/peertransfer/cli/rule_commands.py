@@ -53,8 +53,8 @@ def policy_show(settings: Settings) -> None:
 @click.argument("file", type=ANY_PATH, metavar="FILE|-")
 @click.pass_obj
 def policy_check(settings: Settings, file: str) -> None:
-    """Say whether a policy file is valid; nothing changes."""
-    written = asking.read_file(file, asking.MAX_POLICY)
+    """Say whether a policy file is valid, and what it says in vain; nothing changes."""
+    written = asking.read_policy(file)
     answer = asking.answer(settings, "policy_check", text=written, file=file)
     if settings.as_json:
         show_document(answer)
@@ -103,7 +103,7 @@ def policy_reload(settings: Settings) -> None:
 
 
 def _warn(answer: Mapping[str, object]) -> None:
-    """Tell what a rule names that this node does not know: such a rule shows nothing, and hides nothing."""
+    """Tell what rules say in vain, and what they name that this node does not know."""
     for sentence in texts(answer, "warnings"):
         note(f"warning: {sentence}")
 

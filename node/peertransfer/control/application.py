@@ -3,7 +3,8 @@
 It does not listen (``listener``) and does not carry commands out (``service``). It catches our own
 errors only; anything else is a fault of ours, which the server logs and the client notices by the
 missing last line.
-Spec: RELIABILITY.md D5 and "Local API": body 1 MiB; bad requests cost an answer, never the node.
+Spec: RELIABILITY.md D5 and "Local API": body 1 MiB (8 MiB with a policy in it); bad requests cost an answer,
+never the node.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from peertransfer.control.commands import COMMANDS, Command, checked_fields
+from peertransfer.control.commands import COMMANDS, Command, checked_fields, max_body
 from peertransfer.control.faults import fault_line
 from peertransfer.control.logs import where
 from peertransfer.errors import CancelledTransferError, NotFoundError, PeertransferError, UsageError
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-MAX_BODY = 1 << 20
-"""Octets of a request's body (RELIABILITY.md, limits table)."""
 MAX_HEADERS = 16 * 1024
 """Octets of a request's headers."""
 MAX_WAITING_EVENTS = 1_024
@@ -200,13 +199,13 @@ async def _disconnected(receive: Receive) -> None:
 
 async def _read_body(request: Request) -> bytes | Response:
     """Return the body; of one that is too long, the refusal."""
-    octets = bytearray()
+    octets, most = bytearray(), max_body(request.path_params["command"])
     async for part in request.stream():
         # What is too long is read on and dropped: the server would be stuck with octets that nobody takes.
-        if len(octets) <= MAX_BODY:
+        if len(octets) <= most:
             octets += part
-    if len(octets) > MAX_BODY:
-        return _refusal(413, UsageError(f"The request is over {MAX_BODY} octets", "Name fewer paths."))
+    if len(octets) > most:
+        return _refusal(413, UsageError(f"The request is over {most} octets", "Name fewer paths."))
     return bytes(octets)
 
 

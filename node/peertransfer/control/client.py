@@ -12,6 +12,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from peertransfer.control.commands import max_body
 from peertransfer.control.faults import error_of
 from peertransfer.errors import HomeError, StreamLostError, UsageError
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 MAX_LINE = 16 << 20
 """Octets of one event: a share of 100,000 entries lists each of them in its result."""
-MAX_REQUEST = 1 << 20
-"""Octets of a request's body: more is refused by the node (RELIABILITY.md, limits table)."""
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 180.0
 """A command that reports nothing on its way must have ended by then."""
@@ -74,7 +73,7 @@ class NodeClient:
     ) -> Event:
         connection = _UnixConnection(self.socket_path, answer_seconds)
         body = json.dumps(fields).encode()
-        if len(body) > MAX_REQUEST:
+        if len(body) > max_body(command):  # the node would refuse it
             raise UsageError("This command says too much at once", "Name fewer paths, or their folder.")
         try:
             connection.request("POST", f"/v1/{command}", body, {"content-type": "application/json"})

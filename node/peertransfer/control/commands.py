@@ -21,6 +21,10 @@ MAX_TEXT = 65_536
 """Characters of one text field; a policy file is the longest and has its own, larger one."""
 MAX_TEXTS = 10_000
 """Texts in one list: paths to share."""
+MAX_BODY = 1 << 20
+"""Octets of a request's body (RELIABILITY.md, limits table)."""
+MAX_LONG_BODY = 8 << 20
+"""The same where a field is a whole policy file: up to 1 MiB, each octet written in JSON with up to six."""
 MAX_NUMBER = 1 << 53
 """The largest whole number that every JSON reader keeps exact; also far beyond any date."""
 
@@ -127,6 +131,13 @@ _ALL = (
 )
 COMMANDS: Final[Mapping[str, Command]] = MappingProxyType({command.name: command for command in _ALL})
 """All commands by name."""
+
+
+def max_body(name: str) -> int:
+    """Return how many octets the body of a request may have that asks for the command of this name."""
+    command = COMMANDS.get(name)
+    is_long = command is not None and Kind.LONG_TEXT in command.required.values()
+    return MAX_LONG_BODY if is_long else MAX_BODY
 
 
 def checked_fields(command: Command, body: Mapping[str, object]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 from peertransfer.disclosure.views import VIEW_FIELDS
 from peertransfer.policy.quantities import age_text, size_text
 from peertransfer.policy.rules import AudienceKind
+from peertransfer.policy.words import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,8 +73,8 @@ def describe(policy: Policy) -> DescribedPolicy:
                 "line": rule.line,
                 "to": [str(pattern) for pattern in rule.to],
                 "items": _item_words(rule.items),
-                "show": {view: _ordered(view, fields) for view, fields in rule.show.items()},
-                "hide": {view: _ordered(view, fields) for view, fields in rule.hide.items()},
+                "show": {view: ordered(view, fields) for view, fields in rule.show.items()},
+                "hide": {view: ordered(view, fields) for view, fields in rule.hide.items()},
                 "when": list(rule.when.words),
                 "limit": _limit_words(rule.limit),
             }
@@ -90,6 +91,11 @@ def describe_text(policy: Policy) -> str:
     count = len(policy.rules)
     head = f"{count} {'rule' if count == 1 else 'rules'}. What no rule shows is hidden; hiding wins."
     return "\n\n".join([head, *(_rule_text(rule) for rule in policy.rules)])
+
+
+def told_rule(rule: Rule) -> str:
+    """Return what a rule is called within a sentence."""
+    return f"the rule {quoted(rule.name)} (line {rule.line})"
 
 
 def _rule_text(rule: Rule) -> str:
@@ -138,7 +144,7 @@ def _span_text(span: Span, below: str, least: str, told: Callable[[int], str]) -
 def _effect_lines(verb: str, effect: Mapping[str, frozenset[str]]) -> list[str]:
     lines = []
     for view, fields in effect.items():
-        lines.append(f"  {verb:<6} {view}: {', '.join(_ordered(view, fields)) or 'nothing'}")
+        lines.append(f"  {verb:<6} {view}: {', '.join(ordered(view, fields)) or 'nothing'}")
     return lines
 
 
@@ -167,5 +173,6 @@ def _limit_words(limit: Limit) -> dict[str, int | str]:
     return words
 
 
-def _ordered(view: str, fields: frozenset[str]) -> list[str]:
+def ordered(view: str, fields: frozenset[str]) -> list[str]:
+    """Return the fields of a view in the order of ``VIEW_FIELDS``."""
     return [name for name in VIEW_FIELDS[view] if name in fields]

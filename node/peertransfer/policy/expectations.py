@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from peertransfer.disclosure.views import COARSER
+from peertransfer.policy.describe import told_rule
 from peertransfer.policy.explain import Explainer, Explanation
 from peertransfer.policy.when import When, moment_text
-from peertransfer.policy.words import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,20 +71,16 @@ class _Checker:
                 rule = self._first(told[found].rule)
                 what = "it" if found == name else f"{found}, from which it follows"
                 sometimes = "" if one.at is not None or rule.when.is_always else " at some time"
-                by = f"{_named(rule)} shows {what}{sometimes}"
+                by = f"{told_rule(rule)} shows {what}{sometimes}"
                 one.reader.fail(("hidden",), name, f"{name} should be hidden, and {by}", _mend(one))
 
     def _fail_hidden(self, one: Expectation, name: str, why: Explanation) -> None:
         always = "" if one.at is not None or self._least is self._exactly else " at every time"
-        because = f"{_named(self._first(why.rule))} hides it" if why.rule else f"no rule shows it{always}"
+        because = f"{told_rule(self._first(why.rule))} hides it" if why.rule else f"no rule shows it{always}"
         one.reader.fail(("shown",), name, f"{name} should be shown, and {because}", _mend(one))
 
     def _first(self, names: str) -> Rule:
         return self._rules[names.split(",", maxsplit=1)[0]]
-
-
-def _named(rule: Rule) -> str:
-    return f"the rule {quoted(rule.name)} (line {rule.line})"
 
 
 def finer_of(name: str) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ async def _obey(signals: object, node: Node, home: Home) -> None:
     async for number in signals:  # type: ignore[attr-defined]
         if number == signal.SIGHUP:
             try:
-                await node.policy_reload()
+                await node.take_policy()
             except PeertransferError as error:
                 # Where the home is has no place in a log that somebody is shown.
                 reason = str(error).replace(str(home.policy_path), home.policy_path.name)

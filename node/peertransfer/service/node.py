@@ -37,7 +37,7 @@ from peertransfer.service.networks import (
     swarm_key_text,
 )
 from peertransfer.service.policy_file import read_policy
-from peertransfer.service.policy_names import check_policy, unknown_names
+from peertransfer.service.policy_warnings import check_policy, warnings_of
 from peertransfer.service.served_shares import ServedShares
 from peertransfer.service.sharing import Sharing
 from peertransfer.service.spending import Spending
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from trio_typing import TaskStatus
 
+    from peertransfer.policy.rules import Policy
     from peertransfer.service.config import Config
     from peertransfer.service.hosts import RunningHost
     from peertransfer.store.database import Database
@@ -270,11 +271,16 @@ class Node:
         return await explain(self._policy.engine.policy, self._database, self._shares, **asked)  # type: ignore[arg-type]
 
     async def policy_reload(self) -> Answer:
+        """Read ``policy.toml`` anew, and tell what is strange in it."""
+        policy = await self.take_policy()
+        warnings = await warnings_of(policy, self._database)
+        return {"reloaded": True, "rules": len(policy.rules), "warnings": warnings}
+
+    async def take_policy(self) -> Policy:
         """Read ``policy.toml`` anew; a mistake in it keeps the policy in force."""
         policy = await trio.to_thread.run_sync(read_policy, self._home.policy_path)
         self._policy.replace(await trio.to_thread.run_sync(self._policy.engine_of, policy))
-        warnings = await unknown_names(policy, self._database)
-        return {"reloaded": True, "rules": len(policy.rules), "warnings": warnings}
+        return policy
 
     async def ledger(self, **asked: object) -> Answer:
         """Tell who learned what, or what was asked in vain; see ``service.ledger_report``."""

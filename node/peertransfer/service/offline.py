@@ -27,7 +27,7 @@ from peertransfer.service.ledger_report import checked, told
 from peertransfer.service.networks import describe_network, pick_network, swarm_key_text
 from peertransfer.service.own_shares import described_links, described_own_shares
 from peertransfer.service.policy_file import read_policy
-from peertransfer.service.policy_names import check_policy
+from peertransfer.service.policy_warnings import check_policy
 from peertransfer.service.served_shares import ServedShares
 from peertransfer.store.database import Database
 from peertransfer.store.home import Home, open_home
@@ -99,7 +99,7 @@ def policy_show(home_path: Path) -> Answer:
 
 
 def policy_check(home_path: Path, text: str, file: str) -> Answer:
-    """Tell whether a policy is valid, and what in it this node does not know."""
+    """Tell whether a policy is valid, and what is strange in it."""
     return _with_database(home_path, lambda database: check_policy(text, file, database))
 
 
