@@ -130,10 +130,10 @@ class DhtProviding:
 
     async def _record(self, name: bytes, item: ItemFacts) -> SealedFrame | None:
         """Return the provider record of a locator; ``None`` where the policy lets none out."""
-        now = wall_clock()
-        decision = self._door.engine.provide(
-            self._network_id, item, locator=name, addrs=self._host.listen_addrs_bytes, now=now
-        )
+        now, addrs = wall_clock(), self._host.listen_addrs_bytes
+        if not addrs:  # a record without addresses is none: nobody refused it
+            return None
+        decision = self._door.engine.provide(self._network_id, item, locator=name, addrs=addrs, now=now)
         disclosed = await self._door.release(decision, peer_id="", now=now)
         return None if disclosed is None else encode_add_provider(disclosed, self._host.peer_id_bytes)
 
