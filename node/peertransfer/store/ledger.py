@@ -152,6 +152,10 @@ class Ledger:
         """Return what was asked in vain and matches all that is given, oldest first; a row for each day."""
         return await self._database.read(lambda connection: refusals.find(connection, asked))
 
+    async def count_erased(self, index: int) -> int:
+        """Return how many entries have no content any more, of those after the place ``index``."""
+        return await self._database.read(lambda connection: ledger_rows.count_erased(connection, index))
+
     async def check(self, noted: NotedHead | None = None) -> LedgerCheck:
         """Check the chain from its last checkpoint to its end; a million rows take some seconds.
 
