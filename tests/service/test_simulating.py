@@ -157,6 +157,9 @@ async def test_labels_of_a_share_that_is_gone_are_not_known(tmp_path):
             "size": "share",
             "until": "value",
         }
+        whole = kit.hides('hide.manifest = ["*"]', items='items = ["label:work"]')
+        whys = {(one["view"], one["why"]) for one in (await tried(one, CLOSED + whole))["undecided"]}
+        assert {("grant", "share"), ("manifest", "share"), ("content", "share")} <= whys
         # What does not depend on it is known still.
         assert lists(await tried(one, CLOSED + kit.hides('hide.openings = ["size"]')))["newly_hidden"] == {
             "openings.size": "hides"
@@ -198,8 +201,7 @@ async def test_what_was_not_proven_no_policy_grants(tmp_path):
         await one.refused(kit.Wanted(one.cid, b"u" * 16, one.wanted.locator))
         await one.until_over()
         answer = await tried(one, CLOSED)
-        assert lists(answer) == NOTHING
-        assert answer["refusals"] == 1
+        assert (answer["newly_shown"], answer["undecided"], answer["refusals"]) == ([], [], 1)
 
 
 async def test_refused_content_is_newly_shown(tmp_path):
@@ -230,6 +232,16 @@ async def test_addresses_and_program_that_were_refused_may_be_shown(tmp_path):
             "hello": "question",
             "protocol_ids": "question",
         }
+
+
+async def test_which_link_was_proven_is_not_known_of_what_was_refused_before_that_was_kept(tmp_path):
+    async with kit.scene(tmp_path) as one:
+        await one.refused(kit.Wanted(one.cid, b"u" * 16, one.wanted.locator))
+        await one.until_over()
+        database = one.provider.database
+        await database.run(lambda connection: connection.execute("UPDATE refusals SET link = NULL") and None)
+        (entry,) = (await tried(one, CLOSED))["undecided"]
+        assert (entry["view"], entry["item"], entry["fields"], entry["why"]) == ("grant", one.cid, [], "link")
 
 
 # --- catalogues ----------------------------------------------------------------------------------
@@ -289,6 +301,19 @@ async def test_a_rule_is_asked_for_the_time_of_the_entry(tmp_path, moments, when
         answer = await simulate(policy, "p", None, database, now=NOON + DAY)
         assert [bool(answer["newly_hidden"]), bool(answer["undecided"])] == [hidden, undecided]
         assert {one["why"] for one in answer["undecided"]} <= {"time"}
+
+
+async def test_what_is_the_same_but_for_the_time_or_the_peer_is_asked_anew(tmp_path):
+    async with await rows(tmp_path, NOON, NOON + 4 * 3600, peer=kit.GETTER) as database:
+        fields = ("agent_version", "protocol_version")
+        other = record(peer=kit.PROVIDER, view="agent", item="", fields=fields)
+        await Ledger(database).record([other], now=NOON)
+        for policy, gone in (
+            (f'{AGENT}when = ["11:00-13:00"]\n', [(kit.GETTER, NOON + 4 * 3600)]),
+            (AGENT.replace("anyone", f"peer:{kit.GETTER}"), [(kit.PROVIDER, NOON)]),
+        ):
+            answer = await simulate(f"version = 1\n{policy}", "p", None, database, now=NOON + DAY)
+            assert [(one["peer_id"], one["first_at"]) for one in answer["newly_hidden"]] == gone
 
 
 async def catalogues(folder, *items):

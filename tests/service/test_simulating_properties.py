@@ -149,7 +149,8 @@ class World:
             return fields_of(engine.provide(self.network, self.item, **told))
         if isinstance(engine.addresses(self.peer, listen_addrs=(), now=NOW), Denied):
             return UNASKED
-        return fields_of(engine.provide_to(self.peer, self.item, **told))
+        left = fields_of(engine.provide_to(self.peer, self.item, **told))
+        return UNASKED if left is None else left  # that it keeps its own record is booked nowhere
 
     def catalogue(self, engine):
         item = CatalogueItem(self.item.manifest_cid, "t", 1, 1, "link")
