@@ -130,10 +130,12 @@ class DhtProviding:
 
     async def _record(self, name: bytes, item: ItemFacts) -> SealedFrame | None:
         """Return the provider record of a locator; ``None`` where the policy lets none out."""
-        now, addrs = wall_clock(), self._host.listen_addrs_bytes
-        if not addrs:  # a record without addresses is none: nobody refused it
+        now = wall_clock()
+        if not self._host.listen_addrs_bytes:  # a record without addresses is none: nobody refused it
             return None
-        decision = self._door.engine.provide(self._network_id, item, locator=name, addrs=addrs, now=now)
+        decision = self._door.engine.provide(
+            self._network_id, item, locator=name, addrs=self._host.listen_addrs_bytes, now=now
+        )
         disclosed = await self._door.release(decision, peer_id="", now=now)
         return None if disclosed is None else encode_add_provider(disclosed, self._host.peer_id_bytes)
 
