@@ -174,4 +174,6 @@ def test_what_was_asked_in_vain_is_a_list_of_its_own(cli, node):
     shown = cli("privacy", "ledger", "--refusals").out.splitlines()
     assert shown[0].split() == ["LAST", "WHO", "VIEW", "ITEM", "N"]
     assert shown[1].split()[-4:] == ["…gYhRmLJt", "grant", "-", "3"]
+    refusal["link"] = "for Ann"
+    assert cli("privacy", "ledger", "--refusals").out.splitlines()[1].endswith("grant  -     for Ann  3")
     assert cli("--json", "privacy", "ledger", "--refusals").document == node.answers["ledger"]

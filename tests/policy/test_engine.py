@@ -307,7 +307,7 @@ def test_hiding_from_the_holder_of_one_link_hides_under_every_link():
     )
     asker = kit.asker(LinkHolders("alice"), LinkHolders("bob"))
     assert engine.manifest(asker, kit.item(link="alice"), octets=b"m", now=1) == Denied(
-        "manifest", kit.CID, "r1"
+        "manifest", kit.CID, "r1", "alice"
     )
 
 

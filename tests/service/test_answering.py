@@ -163,6 +163,7 @@ async def test_a_want_is_refused_in_the_same_octets_at_the_next_tick(tmp_path, r
         (kept,) = await one.provider.ledger.refusals(LedgerFilter())
         item = "" if reason in ("unknown", "withdrawn") else one.cid
         assert (kept.peer_id, kept.view, kept.item) == (kit.GETTER, "grant", item)
+        assert kept.link == ("alice" if reason.startswith("no ") else "")
         assert kept.count == 1
 
 
@@ -178,7 +179,7 @@ async def test_names_without_content_are_granted_and_their_octets_refused(tmp_pa
         await one.until_over()
         assert "content" not in {row["view"] for row in await one.provider.rows()}
         (kept,) = await one.provider.ledger.refusals(LedgerFilter())
-        assert (kept.view, kept.item, kept.count) == ("content", one.cid, 3)
+        assert (kept.view, kept.item, kept.link, kept.count) == ("content", one.cid, "alice", 3)
 
 
 @pytest.mark.parametrize("ask", [lambda entry, place: kit.blocks_of(entry, 1, place), kit.nodes_of])

@@ -53,11 +53,12 @@ async def test_a_cursor_that_no_page_gave_is_refused(ledger, cursor):
         await told(ledger, cursor=cursor)
 
 
-async def test_refusals_are_not_found_by_link(ledger):
-    await ledger.refused(peer_id="peer1", view="grant", item="", now=5)
-    assert [one["peer_id"] for one in (await told(ledger, refusals=True))["refusals"]] == ["peer1"]
-    with pytest.raises(UsageError, match="no link"):
-        await told(ledger, refusals=True, link="ann")
+async def test_refusals_are_found_by_the_link_that_was_proven(ledger):
+    for peer, link in (("peer1", ""), ("peer2", "ann")):
+        await ledger.refused(peer_id=peer, view="grant", item="cid1", now=5, link=link)
+    for asked, peers in (({}, ["peer1", "peer2"]), ({"link": "ann"}, ["peer2"]), ({"link": "bob"}, [])):
+        found = (await told(ledger, refusals=True, **asked))["refusals"]
+        assert [one["peer_id"] for one in found] == peers
 
 
 async def test_a_check_puts_every_row_under_the_head_that_it_tells(ledger):

@@ -6,7 +6,7 @@ import trio
 from peertransfer.disclosure.disclosed import DisclosureRecord
 from peertransfer.errors import StoreError
 from peertransfer.policy.budget import Limit
-from peertransfer.service import spending as module
+from peertransfer.service import accounts as module
 from peertransfer.service.spending import Spending
 from peertransfer.store.database import Database
 

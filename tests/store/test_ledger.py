@@ -11,6 +11,7 @@ from peertransfer.store.database import Database
 from peertransfer.store.ledger import Ledger
 from peertransfer.store.ledger_pages import LedgerFilter
 from peertransfer.store.ledger_retention import DAY_SECONDS, Retention
+from peertransfer.store.migrations import MIGRATIONS
 
 EVERYTHING = LedgerFilter()
 RETENTION_SECONDS = Retention().seconds
@@ -165,10 +166,32 @@ async def test_refusals_are_found_by_peer_item_and_time(ledger):
     for peer, item, now in (("peer1", "cid1", 100), ("peer2", "cid1", 200), ("peer2", "", 300)):
         await ledger.refused(peer_id=peer, view="grant", item=item, now=now, network_id="net")
     assert await ledger.refusals(LedgerFilter(peer="peer1")) == [
-        refusals.RefusalEntry(100, "net", "peer1", "grant", "cid1", 1)
+        refusals.RefusalEntry(100, "net", "peer1", "grant", "cid1", "", 1)
     ]
     assert len(await ledger.refusals(LedgerFilter(item="cid1"))) == 2
     assert len(await ledger.refusals(LedgerFilter(peer="peer2", since=250))) == 1
+
+
+def test_what_was_refused_before_links_were_kept_says_so(tmp_path):
+    old = Database(tmp_path / "old.db", migrations=MIGRATIONS[:7])
+    row = "INSERT INTO refusals VALUES (0, 'net', 'peer1', 'grant', 'cid1', 100, 3)"
+    trio.run(old.run, lambda connection: connection.execute(row) and None)
+    old.close()
+
+    async def look():
+        async with Database(tmp_path / "old.db") as database:
+            ledger = Ledger(database)
+            for link in ("", "ann", "ann"):
+                await ledger.refused(
+                    peer_id="peer1", view="grant", item="cid1", now=200, network_id="net", link=link
+                )
+            return await ledger.refusals(EVERYTHING)
+
+    assert [(one.last_at, one.link, one.count) for one in trio.run(look)] == [
+        (100, None, 3),
+        (200, "", 1),
+        (200, "ann", 2),
+    ]
 
 
 async def test_minted_peers_cannot_fill_the_disk_by_being_refused(ledger, monkeypatch):

@@ -151,3 +151,19 @@ async def test_reading_goes_on_while_somebody_writes(tmp_path):
             for _ in range(20):
                 found = [entry["index"] for entry in await entries_of(ledger, limit=7)]
                 assert found == list(range(1, len(found) + 1))
+
+
+@pytest.mark.parametrize("chosen", [(), ("since",), ("peer",)], ids=str)
+@pytest.mark.parametrize("newest", [True, False])
+def test_a_page_far_in_is_not_dearer_than_the_first(path, chosen, newest):
+    asked = LedgerFilter(**{name: VALUES[name] for name in chosen})
+    far = COUNT // 2 + 100 if newest else COUNT - 100
+    costs = []
+    for cursor in (None, Cursor(1_700_000_000 + 60 * far, far)):
+        statement, values = page_statement(asked, newest=newest, cursor=cursor)
+        connection, steps = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY), []
+        connection.set_progress_handler(lambda steps=steps: bool(steps.append(1)), 10)
+        assert len(list(connection.execute(statement, (*values, 5)))) == 5
+        connection.close()
+        costs.append(len(steps))
+    assert costs[1] < 3 * costs[0] + 10

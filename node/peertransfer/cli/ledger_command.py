@@ -146,19 +146,22 @@ def _show_refusals(found: Sequence[Mapping[str, object]]) -> None:
     if not found:
         say("Nobody was refused anything.")
         return
+    linked = any(text(one, "link") for one in found)
     show_table(
-        ("LAST", "WHO", "VIEW", "ITEM", "N"),
+        ("LAST", "WHO", "VIEW", "ITEM", *(["LINK"] if linked else []), "N"),
         [
             (
                 moment_text(number(one, "last_at"))[5:],
                 short(one.get("peer_id")),
                 text(one, "view"),
                 short(one.get("item")) or "-",
+                *([text(one, "link") or "-"] if linked else []),
                 text(one, "count"),
             )
             for one in found
         ],
         right=("N",),
+        loose=("LINK",),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from peertransfer.cli import asking, ledger_command
+from peertransfer.cli import asking, ledger_command, simulate_command
 from peertransfer.cli.frame import ANY_PATH, Group, Settings
 from peertransfer.cli.output import mapping, note, number, records, say, show_document, text, texts
 from peertransfer.cli.spans import moment_text
@@ -149,6 +149,7 @@ def privacy_consent(settings: Settings) -> None:
     )
 
 
+policy.add_command(simulate_command.policy_simulate)
 privacy.add_command(ledger_command.privacy_ledger)
 
 

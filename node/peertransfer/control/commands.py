@@ -115,6 +115,7 @@ _ALL = (
         {"peer": _TEXT, "item": _TEXT},
         {"path": _TEXT, "link": _TEXT, "with_link": _FLAG, "network": _TEXT},
     ),
+    Command("policy_simulate", {"text": Kind.LONG_TEXT, "file": _PATH}, {"limit": _NUMBER}),
     Command("policy_reload"),
     Command("ledger", {}, _LEDGER_FILTERS),
     Command("ledger_check", {}, {"head": _TEXT}),

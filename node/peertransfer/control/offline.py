@@ -27,6 +27,7 @@ COMMANDS: Final = frozenset(
         "policy_check",
         "policy_explain",
         "policy_show",
+        "policy_simulate",
         "transfers",
     }
 )

@@ -60,6 +60,8 @@ class Denied:
     item: str
     rule: str
     """Name of the deny rule, or empty where simply nothing allowed it."""
+    link: str = ""
+    """Local name of the link of ours under which the item was asked for or would be provided, else empty."""
 
 
 Decision: TypeAlias = Disclosed[V_co, A_co] | Denied

@@ -126,7 +126,7 @@ class Engine:
         verdict = self._index.verdict("provide", self._index.of_dht(network_id, now, item))
         view = own_record(verdict, locator, addrs)
         if view is None or item.is_expired(now):
-            return denial("provide", verdict, item.manifest_cid)
+            return denial("provide", verdict, item)
         return _sealed_for_dht(view, network_id, verdict, item)
 
     def provide_to(
@@ -140,7 +140,7 @@ class Engine:
         verdict = self._index.verdict("provide", self._index.of_dht_asker(asker, now, item))
         view = own_record(verdict, locator, addrs)
         if view is None or item.is_expired(now):
-            return denial("provide", verdict, item.manifest_cid)
+            return denial("provide", verdict, item)
         return _sealed_for_peer(view, asker, verdict, filled(view), item)
 
     def provider_records(
@@ -180,7 +180,7 @@ class Engine:
         item = ItemFacts(item_cid)  # the link is the provider's: it has no name here
         verdict = self._on_peer("want", asker, now, item)
         if "locator" not in verdict or "proof" not in verdict:
-            return denial("want", verdict, item_cid)
+            return denial("want", verdict, item)
         view = WantView(locator, proof, requests="requests" in verdict, delivered="delivered" in verdict)
         return _sealed_for_peer(view, asker, verdict, filled(view), item)
 
@@ -224,7 +224,7 @@ class Engine:
         """Decide whether a peer gets the manifest of commitments."""
         verdict = self._on_peer("manifest", asker, now, item)
         if "octets" not in verdict or item.is_expired(now):
-            return denial("manifest", verdict, item.manifest_cid)
+            return denial("manifest", verdict, item)
         return _sealed_for_peer(ManifestView(octets), asker, verdict, ("octets",), item)
 
     def openings(
@@ -258,7 +258,7 @@ class Engine:
         whole = self._index.verdict("openings", question)
         verdicts = self._index.verdicts("openings", question)
         if not (whole.shown or verdicts.could_show) or item.is_expired(now):
-            return denial("openings", whole, item.manifest_cid)
+            return denial("openings", whole, item)
         masking = Masking(hide)
         own = None if share is None else ShareOpening(masking.mask(share.slots, whole, "share_"))
         pages = tuple(
@@ -279,7 +279,7 @@ class Engine:
         question = self._index.of_peer(asker, now, item)
         octets = self._index.verdicts("content", question)
         if not octets.could_show:
-            return denial("content", octets.common, item.manifest_cid)
+            return denial("content", octets.common, item)
         openings = self._index.verdicts("openings", question)
         covered: frozenset[int] | None = None
         if octets.is_uniform and openings.is_uniform:
@@ -294,7 +294,7 @@ class Engine:
             covered = frozenset(chosen)
             rules = frozenset[str]().union(*chosen.values())
         if not rules or item.is_expired(now):
-            return denial("content", octets.common, item.manifest_cid)
+            return denial("content", octets.common, item)
         audience = OnePeer(asker.peer_id)
         record = record_of("content", asker.network_id, audience, item, ("octets",), rules)
         return seal(ContentView(covered), audience, record)
@@ -305,7 +305,7 @@ class Engine:
         """Decide whether a peer gets a yes, with this side's proof and until when it holds."""
         verdict = self._on_peer("grant", asker, now, item)
         if "proof" not in verdict or item.is_expired(now):
-            return denial("grant", verdict, item.manifest_cid)
+            return denial("grant", verdict, item)
         # Without end and hidden are the same octets: nothing is said then.
         view = GrantView(proof, until or None if "until" in verdict else None)
         return _sealed_for_peer(view, asker, verdict, filled(view), item)

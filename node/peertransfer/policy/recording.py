@@ -29,9 +29,9 @@ def filled(view: View | CatalogueItem) -> tuple[str, ...]:
     return tuple(name for name, value in values.items() if value not in (None, ()) and value is not False)
 
 
-def denial(view: str, verdict: Verdict, item: str = "") -> Denied:
+def denial(view: str, verdict: Verdict, item: ItemFacts = NO_ITEM) -> Denied:
     """Return the engine's no, with the names of the rules that hide something."""
-    return Denied(view, item, ",".join(sorted(verdict.hiding())))
+    return Denied(view, item.manifest_cid, ",".join(sorted(verdict.hiding())), item.link_id)
 
 
 def record_of(

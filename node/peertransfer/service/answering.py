@@ -235,7 +235,11 @@ class Answering:
         if await self._say_yes(found, locator, proof):
             return True
         await self._door.refused(
-            peer_id=self.peer_id, view="grant", item=found.manifest_cid if found else "", now=wall_clock()
+            peer_id=self.peer_id,
+            view="grant",
+            item=found.manifest_cid if found else "",
+            now=wall_clock(),
+            link=next((one.link_id for one in self._stream.proven if isinstance(one, LinkHolders)), ""),
         )
         tick = REFUSAL_TICK_SECONDS * (int(arrived / REFUSAL_TICK_SECONDS) + 1)
         while tick <= trio.current_time():

@@ -131,6 +131,8 @@ class DhtProviding:
     async def _record(self, name: bytes, item: ItemFacts) -> SealedFrame | None:
         """Return the provider record of a locator; ``None`` where the policy lets none out."""
         now = wall_clock()
+        if not self._host.listen_addrs_bytes:  # a record without addresses is none: nobody refused it
+            return None
         decision = self._door.engine.provide(
             self._network_id, item, locator=name, addrs=self._host.listen_addrs_bytes, now=now
         )

@@ -71,7 +71,9 @@ class Door:
             StoreError: the ledger can't be written; then nothing leaves.
         """
         if isinstance(decision, Denied):
-            await self.refused(peer_id=peer_id, view=decision.view, item=decision.item, now=now)
+            await self.refused(
+                peer_id=peer_id, view=decision.view, item=decision.item, now=now, link=decision.link
+            )
             return None
         if self._policy.spending.charge(self.engine.limits, decision.records, now):
             await self._policy.spending.save()
@@ -88,10 +90,10 @@ class Door:
         # A view that shows nothing discloses nothing.
         await self._ledger.record([one for one in records if one.fields], now=now)
 
-    async def refused(self, *, peer_id: str, view: str, item: str, now: int) -> None:
-        """Record what a peer asked for in vain; ``item`` only where it exists."""
+    async def refused(self, *, peer_id: str, view: str, item: str, now: int, link: str = "") -> None:
+        """Record what a peer asked for in vain; ``item`` only where it exists, ``link`` only if proven."""
         await self._ledger.refused(
-            peer_id=peer_id, view=view, item=item, now=now, network_id=self._network_id
+            peer_id=peer_id, view=view, item=item, now=now, network_id=self._network_id, link=link
         )
 
     def spend(self, record: DisclosureRecord, octets: int, *, now: int) -> None:

@@ -167,7 +167,11 @@ class Granted:
         if isinstance(decision, Disclosed) and all(map(decision.view.covers, entries)):
             return True
         await self._door.refused(
-            peer_id=self.asker.peer_id, view="content", item=self._item.manifest_cid, now=now
+            peer_id=self.asker.peer_id,
+            view="content",
+            item=self._item.manifest_cid,
+            now=now,
+            link=self.link.name,
         )
         return False
 

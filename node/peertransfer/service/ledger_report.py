@@ -52,12 +52,10 @@ async def told(
         cursor: as the page before gave it; absent in the last one.
 
     Raises:
-        UsageError: refusals are asked for by link, which they don't name, or the cursor is none.
+        UsageError: the cursor is none.
     """
     asked = LedgerFilter(peer, item, link, since)
     if refusals:
-        if link is not None:
-            raise UsageError("What was refused went through no link", "Leave out --link, or --refusals.")
         return {"refusals": [asdict(one) for one in await ledger.refusals(asked)]}
     count = max(1, min(limit or MAX_PAGE, MAX_PAGE))
     found = await ledger.page(asked, limit=count, newest=bool(newest), cursor=_cursor(cursor))

@@ -40,6 +40,7 @@ from peertransfer.service.policy_file import read_policy
 from peertransfer.service.policy_warnings import check_policy, warnings_of
 from peertransfer.service.served_shares import ServedShares
 from peertransfer.service.sharing import Sharing
+from peertransfer.service.simulating import simulate
 from peertransfer.service.spending import Spending
 from peertransfer.store.ledger import Ledger
 from peertransfer.store.networks import Networks
@@ -269,6 +270,11 @@ class Node:
     async def policy_explain(self, **asked: str) -> Answer:
         """Tell what a peer would see of a share; see ``service.explaining``."""
         return await explain(self._policy.engine.policy, self._database, self._shares, **asked)  # type: ignore[arg-type]
+
+    async def policy_simulate(self, text: str, file: str, limit: int | None = None) -> Answer:
+        """Tell what another policy would have changed; see ``service.simulating``."""
+        in_force = self._policy.engine.policy
+        return await simulate(text, file, in_force, self._database, now=wall_clock(), limit=limit)
 
     async def policy_reload(self) -> Answer:
         """Read ``policy.toml`` anew, and tell what is strange in it."""

@@ -5,11 +5,12 @@ Each function is a command of ``service.node`` by name. It opens the database fo
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
-from peertransfer.errors import NotFoundError, PeertransferError
+from peertransfer.errors import HomeError, NotFoundError, PeertransferError, PolicyError
 from peertransfer.policy.describe import describe
 from peertransfer.service.doctor import (
     check,
@@ -29,6 +30,7 @@ from peertransfer.service.own_shares import described_links, described_own_share
 from peertransfer.service.policy_file import read_policy
 from peertransfer.service.policy_warnings import check_policy
 from peertransfer.service.served_shares import ServedShares
+from peertransfer.service.simulating import simulate
 from peertransfer.store.database import Database
 from peertransfer.store.home import Home, open_home
 from peertransfer.store.ledger import Ledger
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from peertransfer.policy.rules import Policy
     from peertransfer.store.networks import StoredNetwork
 
 Answer = dict[str, object]
@@ -130,6 +133,17 @@ def policy_explain(
         )
 
     return _with_database(home_path, ask)
+
+
+def policy_simulate(home_path: Path, text: str, file: str, limit: int | None = None) -> Answer:
+    """Tell what another policy would have changed; see ``service.simulating``."""
+    in_force: Policy | None = None
+    with contextlib.suppress(HomeError, PolicyError):  # the one that is tried need not be broken too
+        in_force = read_policy(open_home(home_path).policy_path)
+    return _with_database(
+        home_path,
+        lambda database: simulate(text, file, in_force, database, now=wall_clock(), limit=limit),
+    )
 
 
 def link_list(home_path: Path) -> Answer:

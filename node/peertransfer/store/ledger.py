@@ -74,10 +74,12 @@ class Ledger:
         if records:
             await self._book([(record, octets) for record in records], now)
 
-    async def refused(self, *, peer_id: str, view: str, item: str, now: int, network_id: str = "") -> None:
-        """Book that the engine let nothing out; ``item`` only where it exists."""
+    async def refused(
+        self, *, peer_id: str, view: str, item: str, now: int, network_id: str = "", link: str = ""
+    ) -> None:
+        """Book that the engine let nothing out; ``item`` only where it exists, ``link`` only if proven."""
         await self._write(
-            lambda connection: refusals.add(connection, network_id, peer_id, view, item, now), now
+            lambda connection: refusals.add(connection, network_id, peer_id, view, item, link, now), now
         )
 
     async def tend(self, now: int) -> None:
@@ -128,8 +130,6 @@ class Ledger:
         if before is not None:
             where, values = f"{where} AND last_at < ?", [*values, before]
         gone = await self._repeat(lambda connection: ledger_retention.destroy(connection, where, values), now)
-        if asked.link is not None:  # a refusal names none
-            return gone
         return gone + await self._write(lambda connection: refusals.erase(connection, asked, before), now)
 
     # --- reading -----------------------------------------------------------------------------------
@@ -151,6 +151,10 @@ class Ledger:
     async def refusals(self, asked: LedgerFilter) -> list[RefusalEntry]:
         """Return what was asked in vain and matches all that is given, oldest first; a row for each day."""
         return await self._database.read(lambda connection: refusals.find(connection, asked))
+
+    async def count_erased(self, index: int) -> int:
+        """Return how many entries have no content any more, of those after the place ``index``."""
+        return await self._database.read(lambda connection: ledger_rows.count_erased(connection, index))
 
     async def check(self, noted: NotedHead | None = None) -> LedgerCheck:
         """Check the chain from its last checkpoint to its end; a million rows take some seconds.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from peertransfer.store.ledger_rows import CONTENT, GRAIN_SECONDS, entry_of
-from peertransfer.store.records import row, rows
+from peertransfer.store.records import number, row, rows
 
 if TYPE_CHECKING:
     from peertransfer.store.database import Connection
@@ -94,6 +94,9 @@ def page_statement(asked: LedgerFilter, *, newest: bool, cursor: Cursor | None) 
     if cursor is not None:
         where += f" AND (at, chain_index) {'<' if newest else '>'} (?, ?)"
         values += [*cursor]
+        if not newest:
+            # Of two lower bounds SQLite looks up the first: from there to the cursor it would read all rows.
+            values[0] = max(number(values[0]), cursor.at - 1)
     order = "at DESC, chain_index DESC" if newest else "at, chain_index"
     statement = f"""SELECT {CONTENT} FROM disclosures INDEXED BY {asked.index}
         WHERE {where} ORDER BY {order} LIMIT ?"""  # noqa: S608 - constants

@@ -60,6 +60,14 @@ def head(connection: Connection) -> Head:
     return Head(number(found[0]), number(found[1]), octets(found[2]))
 
 
+def count_erased(connection: Connection, index: int) -> int:
+    """Return how many rows after ``index`` have no content any more."""
+    statement = "SELECT count(*) FROM disclosures WHERE chain_index > ? AND salt IS NULL"
+    found = row(connection, statement, (index,))
+    assert found is not None
+    return number(found[0])
+
+
 def book(connection: Connection, bookings: Iterable[tuple[DisclosureRecord, int]], now: int) -> None:
     """Write what leaves, or left: each record with the octets that it adds (0: a decision)."""
     for record, size in bookings:

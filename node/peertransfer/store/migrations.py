@@ -211,5 +211,24 @@ _SEVENTH = """
 ALTER TABLE networks ADD COLUMN peer_id TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, chain_the_ledger, _SIXTH, _SEVENTH)
+_EIGHTH = """
+CREATE TABLE refusals_by_link (
+  day        INTEGER NOT NULL,
+  network_id TEXT NOT NULL,
+  peer_id    TEXT NOT NULL,
+  view       TEXT NOT NULL,
+  item       TEXT NOT NULL,
+  link       TEXT, -- empty: the peer had proven none; NULL: not kept, in rows from before this column
+  last_at    INTEGER NOT NULL,
+  count      INTEGER NOT NULL,
+  UNIQUE (day, network_id, peer_id, view, item, link)
+) STRICT;
+INSERT INTO refusals_by_link SELECT day, network_id, peer_id, view, item, NULL, last_at, count FROM refusals;
+DROP TABLE refusals;
+ALTER TABLE refusals_by_link RENAME TO refusals;
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (
+    *(_FIRST, _SECOND, _THIRD, _FOURTH, chain_the_ledger, _SIXTH, _SEVENTH, _EIGHTH),
+)
 """Item ``n`` leads from ``user_version`` n to n + 1."""
