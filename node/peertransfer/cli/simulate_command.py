@@ -49,7 +49,7 @@ UNKNOWN: Final = {
 @click.pass_obj
 def policy_simulate(settings: Settings, file: str, limit: int | None) -> None:
     """Say what another policy would have shown or hidden in the last 30 days; nothing changes."""
-    written = asking.read_file(file, asking.MAX_POLICY)
+    written = asking.read_policy(file)
     given = {} if limit is None else {"limit": limit}
     answer = asking.answer(settings, "policy_simulate", text=written, file=file, **given)
     if settings.as_json:

@@ -18,7 +18,6 @@ from peertransfer.service.facts import wall_clock
 from peertransfer.service.policy_names import check_ids, unknown_names
 
 if TYPE_CHECKING:
-    from peertransfer.policy.describe import DescribedPolicy
     from peertransfer.policy.rules import Policy
     from peertransfer.store.database import Database
 
@@ -32,14 +31,24 @@ async def check_policy(text: str, file: str, database: Database) -> dict[str, ob
     Raises:
         PolicyError: with file and line.
     """
+    policy = await checked_policy(text, file)
+    described = await trio.to_thread.run_sync(describe, policy)
+    return {"valid": True, **described, "warnings": await warnings_of(policy, database)}
 
-    def read() -> tuple[Policy, DescribedPolicy]:
+
+async def checked_policy(text: str, file: str) -> Policy:
+    """Return the policy that a text is; the largest takes a second, off the event loop.
+
+    Raises:
+        PolicyError: it is none; with file and line.
+    """
+
+    def read() -> Policy:
         policy = parse_policy(text, file)
         check_ids(policy)
-        return policy, describe(policy)
+        return policy
 
-    policy, described = await trio.to_thread.run_sync(read)
-    return {"valid": True, **described, "warnings": await warnings_of(policy, database)}
+    return await trio.to_thread.run_sync(read)
 
 
 async def warnings_of(policy: Policy, database: Database) -> list[str]:

@@ -16,13 +16,12 @@ import trio
 
 from peertransfer.disclosure.audience import DhtServers, OnePeer
 from peertransfer.errors import NotFoundError
-from peertransfer.policy.parse import parse_policy
 from peertransfer.policy.past import Kind
 from peertransfer.policy.reasons import Reason
 from peertransfer.policy.simulation import Change, Finding, Findings, Simulator
 from peertransfer.service.changes import MAX_LISTED, Changes, Place, Times
 from peertransfer.service.past_facts import PastFacts
-from peertransfer.service.policy_names import check_ids, unknown_names
+from peertransfer.service.policy_warnings import checked_policy, warnings_of
 from peertransfer.service.replayed_limits import ReplayedLimits
 from peertransfer.service.served_shares import ServedShares
 from peertransfer.store.ledger import Ledger
@@ -67,9 +66,8 @@ async def simulate(
     Raises:
         PolicyError: the text is no policy; with file and line, as ``policy check`` says it.
     """
-    policy = parse_policy(text, file)
-    check_ids(policy)
-    warnings = await unknown_names(policy, database)
+    policy = await checked_policy(text, file)
+    warnings = await warnings_of(policy, database)
     replay = _Replay(policy, in_force, await PastFacts.read(database), database)
     since = max(0, now - SPAN_SECONDS)
     await replay.disclosures(since)
