@@ -68,7 +68,9 @@ async def simulate(
     """
     policy = await checked_policy(text, file)
     warnings = await warnings_of(policy, database)
-    replay = _Replay(policy, in_force, await PastFacts.read(database), database)
+    facts = await PastFacts.read(database)
+    # Sorting the rules of the largest policies takes a while: streams go on meanwhile.
+    replay = await trio.to_thread.run_sync(_Replay, policy, in_force, facts, database)
     since = max(0, now - SPAN_SECONDS)
     await replay.disclosures(since)
     await replay.catalogues()
