@@ -124,10 +124,10 @@ class MemoryStream:
 class Wire:
     """Both ends of one stream."""
 
-    def __init__(self):
+    def __init__(self, getter=GETTER, provider=PROVIDER):
         self.to_provider, self.to_getter = Pipe(), Pipe()
-        self.getter_end = PeerStream(MemoryStream(PROVIDER, self.to_getter, self.to_provider), "x")
-        self.provider_end = PeerStream(MemoryStream(GETTER, self.to_provider, self.to_getter), "x")
+        self.getter_end = PeerStream(MemoryStream(provider, self.to_getter, self.to_provider), "x")
+        self.provider_end = PeerStream(MemoryStream(getter, self.to_provider, self.to_getter), "x")
 
     def asked(self):
         """Return what the getter said so far, as messages."""
@@ -209,8 +209,11 @@ class Getter:
 
     def __init__(self, database):
         self.ledger = Ledger(database)
-        policy = PolicyInForce(parse_policy(CLOSED, "p"), Spending(database))
-        self.door = Door(policy, self.ledger, NETWORK)
+        self.policy = PolicyInForce(parse_policy(CLOSED, "p"), Spending(database))
+        self.door = Door(self.policy, self.ledger, NETWORK)
+
+    def set_policy(self, text):
+        self.policy.replace(parse_policy(text, "policy.toml"))
 
     @asynccontextmanager
     async def ask(self, wire, wanted):

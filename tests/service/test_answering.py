@@ -265,6 +265,16 @@ async def test_what_a_getter_says_under_its_want_is_recorded_when_it_says_it(tmp
             assert await told() == {"locator", "proof", "requests", "delivered"}
 
 
+async def test_a_want_under_which_nothing_may_be_asked_is_not_said(tmp_path):
+    async with kit.scene(tmp_path) as one:
+        one.getter.set_policy(CLOSED.replace('"requests", ', ""))
+        with pytest.raises(RefusedError):
+            async with one.ask():
+                pass
+        assert [type(message) for message in one.wire.asked()] == [m.HelloMessage]
+        assert "want" not in {row["view"] for row in await told_entries(one.getter.ledger)}
+
+
 async def test_what_is_delivered_is_kept(tmp_path):
     async with kit.scene(tmp_path) as one:
         async with one.ask() as asking:
