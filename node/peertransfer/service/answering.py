@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import trio
@@ -254,15 +255,18 @@ class Answering:
         is_proven = check_proof(secret, Role.GETTER, self._machine.transcript(locator), proof)
         if link is None or not is_proven or not link.is_live(wall_clock()):
             return False
-        self._stream.prove(LinkHolders(link.name))
         try:
             share = await self._shares.load(link.manifest_cid)
         except NotFoundError:
             return False  # it was withdrawn meanwhile
-        granted = Granted(self._door, self._shares, share, link, self._asker())
+        asker, holders = self._asker(), LinkHolders(link.name)
+        asker = replace(asker, audiences=asker.audiences | {holders})
+        granted = Granted(self._door, self._shares, share, link, asker)
         yes = await granted.yes(prove(secret, Role.PROVIDER, self._machine.transcript(locator)))
         if yes is None:
             return False
+        # Not before: a rule on link holders must not make a no to one differ from that to a stranger.
+        self._stream.prove(holders)
         self._granted = granted
         self._patience.is_granted = True
         self._stream.carry_transfer()
