@@ -208,6 +208,7 @@ class Getter:
     """A node's getter side."""
 
     def __init__(self, database):
+        self.database = database
         self.ledger = Ledger(database)
         self.policy = PolicyInForce(parse_policy(CLOSED, "p"), Spending(database))
         self.door = Door(self.policy, self.ledger, NETWORK)
@@ -359,6 +360,35 @@ class Scene:
     async def until_over(self):
         with trio.fail_after(5):
             await self.ended.wait()
+
+
+def _unknown(one):
+    return Wanted(one.cid, b"u" * 16, b"u" * 32)
+
+
+def _unproven(one):
+    return Wanted(one.cid, b"u" * 16, one.wanted.locator)
+
+
+async def _expired(one):
+    return await one.provider.link(one.cid, "old", expires_at=2)
+
+
+def _denied(view):
+    return lambda one: one.provider.set_policy(CLOSED + hides(f'hide.{view} = ["*"]'))
+
+
+REASONS = {
+    "unknown": _unknown,
+    "unproven": _unproven,
+    "ended": lambda one: one.provider.end_link("alice"),
+    "expired": _expired,
+    "withdrawn": Scene.unshare,
+    "no grant": _denied("grant"),
+    "no manifest": _denied("manifest"),
+    "no openings": _denied("openings"),
+}
+"""How a want comes to be refused: each gives what is wanted, where that is not the share as it is."""
 
 
 @asynccontextmanager
