@@ -50,13 +50,15 @@ OTHER_PROVIDER = PeerRecord(b"\x00\x24\x08\x01\x12\x20" + b"o" * 32, (bytes.from
 class MemoryHost:
     """Stands for ``net.host.NetworkHost``: every peer is connected, and streams are memory."""
 
-    def __init__(self, nursery, answer):
+    def __init__(self, nursery, answer, listen_addrs):
         self.peer_id, self.peer_id_bytes = PROVIDER, peer_id_octets(PROVIDER)
-        self.listen_addrs_bytes = (PUBLIC_ADDR, PRIVATE_ADDR)
+        self.listen_addrs_bytes = listen_addrs
         self.handlers = {}
         self.identify_answer = None
         self.opened = []
         """The streams that this host opened itself."""
+        self.answered = []
+        """The streams that peers opened to it."""
         self._nursery = nursery
         self._answer = answer
 
@@ -72,6 +74,7 @@ class MemoryHost:
     async def open_stream(self, peer_id, protocol):
         await trio.lowlevel.checkpoint()
         wire = Wire(getter=PROVIDER, provider=peer_id)
+        wire.protocol = protocol
         self.opened.append(wire)
         if protocol == EXCHANGE_PROTOCOL:
             self._nursery.start_soon(self._answer, wire)
@@ -81,6 +84,8 @@ class MemoryHost:
     async def called(self, peer_id, protocol):
         """Open a stream to this host as a peer; it is over when the body is."""
         wire, ended = Wire(getter=peer_id), trio.Event()
+        wire.protocol = protocol
+        self.answered.append(wire)
 
         async def serve():
             await self.handlers[protocol](wire.provider_end)
@@ -91,6 +96,17 @@ class MemoryHost:
         await wire.getter_end.aclose()
         with trio.fail_after(5):
             await ended.wait()
+
+
+@dataclass(frozen=True)
+class Around:
+    """Where a node is, and whom it knows: the same in both networks."""
+
+    listen_addrs: tuple[bytes, ...] = (PUBLIC_ADDR, PRIVATE_ADDR)
+    near: PeerRecord = NEAR
+    """The one peer of its routing table."""
+    other_provider: PeerRecord = OTHER_PROVIDER
+    """The peer that told it to provide whatever it has a link to."""
 
 
 @dataclass
@@ -111,19 +127,23 @@ class Shared:
 class Node:
     """A node that is in a private network and in the open one, each with its DHT."""
 
-    def __init__(self, database, theirs, nursery):
+    def __init__(self, database, theirs, nursery, around):
         self.database = database
+        self._around = around
         self.in_force = PolicyInForce(parse_policy(CLOSED, "policy.toml"), Spending(database))
         self.ledger = Ledger(database)
         self.served = ServedShares(database)
         self._shares, self._links = Shares(database), Links(database)
         self._theirs = theirs
+        self.kept = []
+        """All that is shared: the private record, and the share."""
         self.runtimes, self.dhts = {}, {}
         for network in NETWORKS:
             door = Door(self.in_force, self.ledger, network.network_id)
-            runtime = HostRuntime(MemoryHost(nursery, theirs.answer), network, door, self.served)
-            dht = Dht(runtime, door, self.served)
-            dht.table.admit(NEAR.peer_id, NEAR.addrs, trio.current_time(), seen_at=NEAR.addrs[0])
+            host = MemoryHost(nursery, theirs.answer, around.listen_addrs)
+            runtime = HostRuntime(host, network, door, self.served)
+            dht, near = Dht(runtime, door, self.served), around.near
+            dht.table.admit(near.peer_id, near.addrs, trio.current_time(), seen_at=near.addrs[0])
             self.runtimes[network.network_id], self.dhts[network.network_id] = runtime, dht
 
     @property
@@ -142,12 +162,17 @@ class Node:
             replace(one, labels=tuple(entry_labels) if one.path.startswith("a/") else ())
             for one in imported.item.entries
         )
-        item = replace(imported.item, entries=entries)
+        return await self.keep(replace(imported.item, entries=entries), imported.sources, created_at)
+
+    async def keep(self, item, sources, created_at):
+        """Share what was imported."""
         manifest, order = build_manifest(item)
-        cid = await self._shares.save_share(item, manifest, order, sources=imported.sources, now=created_at)
-        theirs = await self._theirs.have(item, manifest, order, imported.sources)
-        paths = tuple(entries[ordinal].path for ordinal in order)
-        return Shared(cid, item.title, sum(one.size for one in entries), paths, theirs)
+        cid = await self._shares.save_share(item, manifest, order, sources=sources, now=created_at)
+        theirs = await self._theirs.have(item, manifest, order, sources)
+        paths = tuple(item.entries[ordinal].path for ordinal in order)
+        shared = Shared(cid, item.title, sum(one.size for one in item.entries), paths, theirs)
+        self.kept.append((item, shared))
+        return shared
 
     async def link(self, shared, name, network, *, expires_at=0, ended_at=0):
         kept = _link(name, shared.cid, network, expires_at)
@@ -158,7 +183,8 @@ class Node:
         shared.links[name] = Wanted(shared.cid, kept.secret, kept.locator)
         for dht in self.dhts.values():
             key, now = locator_multihash(kept.locator), trio.current_time()
-            dht.store.add(key, OTHER_PROVIDER, OTHER_PROVIDER.peer_id, now)
+            other = self._around.other_provider
+            dht.store.add(key, other, other.peer_id, now)
 
 
 class Theirs:
@@ -190,7 +216,7 @@ def _link(name, cid, network, expires_at=0):
 
 
 @asynccontextmanager
-async def run_node(folder):
+async def run_node(folder, around=None):
     async with (
         Database(folder / "node.db") as database,
         Database(folder / "theirs.db") as theirs,
@@ -198,5 +224,5 @@ async def run_node(folder):
     ):
         for network in NETWORKS:
             await Networks(database).save(network)
-        yield Node(database, Theirs(theirs), nursery)
+        yield Node(database, Theirs(theirs), nursery, around or Around())
         nursery.cancel_scope.cancel()

@@ -57,15 +57,9 @@ class Observed:
 
 async def observe(node, network, peer_id, shared, link=None):
     """Do as a peer all that it can towards a share, under a link of it where it has one."""
-    watch = _Watch(node, network, peer_id, shared, shared.links.get(link))
+    watch = Watch(node, network, peer_id, shared, shared.links.get(link))
     before = await _counted(node, peer_id, network)
-    await watch.identify()
-    await watch.query()
-    await watch.be_asked()
-    await watch.list()
-    await watch.want_what_is_not_there()
-    if link is not None:
-        await watch.want()
+    await watch.do_all()
     for key, (count, row) in (await _counted(node, peer_id, network)).items():
         if count > before.get(key, (0,))[0]:
             watch.found.rows.append(row)
@@ -83,7 +77,9 @@ async def _counted(node, peer_id, network):
     return {key: (found[key], told[key]) for key in found}
 
 
-class _Watch:
+class Watch:
+    """One peer, and what it saw so far."""
+
     def __init__(self, node, network, peer_id, shared, wanted):
         self.node, self.network, self.peer_id = node, network, peer_id
         self.shared, self.wanted = shared, wanted
@@ -93,6 +89,15 @@ class _Watch:
     def see(self, view, **fields):
         """Note each field that has a value."""
         self.found.seen |= {f"{view}.{name}" for name, value in fields.items() if value}
+
+    async def do_all(self):
+        await self.identify()
+        await self.query()
+        await self.be_asked()
+        await self.list()
+        await self.want_what_is_not_there()
+        if self.wanted is not None:
+            await self.want()
 
     # --- identify and the DHT ----------------------------------------------------------------------
 
@@ -140,18 +145,13 @@ class _Watch:
 
     async def _be_asked_as_server(self):
         host, lookups, providing = self.runtime.host, self.dht._lookups, self.dht._providing
-        one = v.PeerRecord(peer_id_octets(self.peer_id), ())
-        host.opened.clear()
+        one, known = v.PeerRecord(peer_id_octets(self.peer_id), ()), len(host.opened)
         question = await lookups.question(NEAR.peer_id)
         if question is not None:
             with contextlib.suppress(ReachError):
                 await self.dht._streams.tell(one, question)
         provided = self.node.served.provided(self.network.network_id).items()
-        wanted = {
-            locator_multihash(name): (name, item)
-            for name, item in provided
-            if item.manifest_cid == self.shared.cid
-        }
+        wanted = {locator_multihash(name): (name, item) for name, item in provided}
         await self._have_told(providing._provide_due(wanted, _Closest(one)), wanted)
         self.dht.table.admit(one.peer_id, (SEEN_AT,), trio.current_time(), seen_at=SEEN_AT)
         providing._newcomers[one.peer_id] = None
@@ -159,7 +159,7 @@ class _Watch:
         self.dht.table.remove(one.peer_id)
         self.dht._streams.drop(one.peer_id)
         reader = request_reader()
-        for wire in host.opened:
+        for wire in host.opened[known:]:
             reader.receive_data(wire.to_provider.log)
         while (frame := reader.next_frame()) is not None:
             self._heard(decode_kad(bytes(frame)), wanted)
@@ -172,13 +172,14 @@ class _Watch:
     def _heard(self, said, wanted):
         if said.type is KadType.ADD_PROVIDER:
             (own,) = said.provider_peers
-            self.see("provide", locator=said.key in wanted, **_addrs(own.addrs, "addrs"))
+            _, item = wanted[said.key]
+            if item.manifest_cid == self.shared.cid:
+                self.see("provide", locator=True, **_addrs(own.addrs, "addrs"))
         else:
             self.see("lookup", key=said.key == NEAR.peer_id)
 
     async def _be_asked_for_the_share(self):
-        host = self.runtime.host
-        host.opened.clear()
+        host, known = self.runtime.host, len(self.runtime.host.opened)
         try:
             async with ask_peer(self.runtime, self.peer_id, self.shared.theirs) as asking:
                 async with asking.request(manifest_part) as parts:
@@ -187,7 +188,7 @@ class _Watch:
                 await asking.delivered()
         except RefusedError:
             pass
-        for wire in host.opened:
+        for wire in host.opened[known:]:
             said = {type(one).__name__ for one in wire.asked()}
             self.see("want", locator="WantMessage" in said, proof="WantMessage" in said)
             self.see("want", requests="ManifestRequest" in said, delivered="DeliveredMessage" in said)
@@ -224,7 +225,7 @@ class _Watch:
                 self.see("refusal", code=isinstance(answer, e.RefusalReceived))
 
     async def want(self):
-        async with self._granted() as talk:
+        async with self.granted() as talk:
             if talk is None:
                 return
             self.see("manifest", octets=await talk.ask(manifest_part, "blocks"))
@@ -233,14 +234,14 @@ class _Watch:
                 self.see("openings", **slots)
         for index, path in enumerate(self.shared.paths):
             await self._want_entry(index, self.found.of_entries.setdefault(path, set()))
-        async with self._granted() as talk:
+        async with self.granted() as talk:
             _, frame = openings_of(len(self.shared.paths), 1)(talk._machine, talk._want)
             await talk._send(frame)
             self.see("refusal", code=isinstance(await talk._event(), e.RefusalReceived))
 
     async def _want_entry(self, index, seen):
         # On a stream of its own: where a no is not said in words, the stream ends.
-        async with self._granted() as talk:
+        async with self.granted() as talk:
             for page in await talk.pages(openings_of(index, 1)):
                 (opening,) = page.entries
                 seen |= {f"openings.{one.slot}" for one in opening.slots if isinstance(one, OpenSlot)}
@@ -248,7 +249,7 @@ class _Watch:
                 seen.add("content.octets")
 
     @asynccontextmanager
-    async def _granted(self):
+    async def granted(self):
         async with self._talk(self.wanted) as talk:
             answer = None if talk is None else await talk.want()
             is_granted = isinstance(answer, e.GrantReceived)
