@@ -214,7 +214,7 @@ class Getter:
         self.door = Door(self.policy, self.ledger, NETWORK)
 
     def set_policy(self, text):
-        self.policy.replace(parse_policy(text, "policy.toml"))
+        self.policy.replace(self.policy.engine_of(parse_policy(text, "policy.toml")))
 
     @asynccontextmanager
     async def ask(self, wire, wanted):

@@ -153,7 +153,7 @@ class Node:
     def set_policy(self, text):
         policy = parse_policy(text, "policy.toml")
         check_ids(policy)
-        self.in_force.replace(policy)
+        self.in_force.replace(self.in_force.engine_of(policy))
 
     async def share(self, folder, files, *, entry_labels=(), created_at, **options):
         """Share files, of which those below ``a/`` carry labels of their own."""

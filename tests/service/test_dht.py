@@ -110,7 +110,7 @@ async def test_a_rule_that_comes_holds_for_servers_whose_stream_is_open(hidden, 
         other.dht.store.add(KEY, PeerRecord(peer_id(7), (addr(7),)), peer_id(7), trio.current_time())
         assert ids(await getter.dht.find_providers(locator(1))) == [peer_id(7)]
         rule = f'[[rule]]\nname = "not-it"\nto = ["peer:{other.host.peer_id}"]\n{hidden}\n'
-        getter.policy.replace(parse_policy(CLOSED + rule, "p"))
+        getter.policy.replace(getter.policy.engine_of(parse_policy(CLOSED + rule, "p")))
         assert await getter.dht.find_providers(locator(1)) == ()
 
 
@@ -119,7 +119,7 @@ async def test_a_server_from_which_one_share_is_hidden_is_told_of_the_others_alo
     async with run_dhts(2, tmp_path) as (provider, holder):
         items = 'items = ["share:bafya"]\nhide.provide = ["locator"]'
         rule = f'[[rule]]\nname = "not-it"\nto = ["peer:{holder.host.peer_id}"]\n{items}\n'
-        provider.policy.replace(parse_policy(CLOSED + rule, "p"))
+        provider.policy.replace(provider.policy.engine_of(parse_policy(CLOSED + rule, "p")))
         if not is_newcomer:
             await provider.meet(holder)
         provider.provide(1, "bafya")

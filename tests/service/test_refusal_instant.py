@@ -72,7 +72,7 @@ async def settle(*databases):
 def add_rule(provider, text):
     policy = provider.policy.engine.policy
     more = parse_policy(f"version = 1\n{text}", "policy.toml").rules
-    provider.policy.replace(replace(policy, rules=policy.rules + more))
+    provider.policy.replace(provider.policy.engine_of(replace(policy, rules=policy.rules + more)))
 
 
 async def refused(folder, reason, rule, clock):

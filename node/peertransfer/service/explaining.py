@@ -6,7 +6,10 @@ It gathers the facts that the engine would be asked with, and sends nothing. Spe
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING
+
+import trio
 
 from peertransfer.disclosure.audience import LinkHolders, Members
 from peertransfer.errors import NotFoundError
@@ -77,7 +80,9 @@ async def explain(
         facts = replace(facts, link_id=held.name, expires_at=LiveLink.of(held).until(share))
         audiences.add(LinkHolders(held.name))
     is_served = held is not None and held.holds(now) and held.network_id == network_id
-    found = Outlook(policy).explain(
+    explain_it = partial(
+        _explained,
+        policy,
         Asker(network_id, peer_id, frozenset(audiences)),
         facts,
         _entry(share, path),
@@ -91,8 +96,16 @@ async def explain(
         "link": facts.link_id,
         "path": path or "",
         "expired": facts.is_expired(now),
-        "fields": {name: asdict(one) for name, one in found.items()},
+        "fields": await trio.to_thread.run_sync(explain_it),
     }
+
+
+def _explained(
+    policy: Policy, asker: Asker, item: ItemFacts, entry: EntryFacts | None, *, standing: Standing, now: int
+) -> dict[str, object]:
+    """Ask the rules (blocking): to sort ten thousand of them takes a sixth of a second."""
+    found = Outlook(policy).explain(asker, item, entry, standing=standing, now=now)
+    return {name: asdict(one) for name, one in found.items()}
 
 
 def _held_link(links: Sequence[StoredLink], name: str | None, network_id: str | None, now: int) -> StoredLink:
