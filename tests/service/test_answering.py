@@ -243,6 +243,7 @@ async def test_a_want_under_which_nothing_may_be_asked_is_not_said(tmp_path):
         with pytest.raises(RefusedError):
             async with one.ask():
                 pass
+        await one.until_over()
         assert [type(message) for message in one.wire.asked()] == [m.HelloMessage]
         assert "want" not in {row["view"] for row in await told_entries(one.getter.ledger)}
 
