@@ -73,7 +73,7 @@ def test_the_rows_are_in_the_order_of_the_views():
 
 def test_every_view_has_its_method_and_every_method_its_view():
     public = {name for name, _ in inspect.getmembers(Engine, inspect.isfunction) if not name.startswith("_")}
-    questions = {"may_serve", "may_go_on", "basis", "may_use_as_server"}
+    questions = {"may_serve", "may_go_on", "basis", "may_use_as_server", "may_tell_server"}
     expected = {method for view in VIEWS for method in METHODS_OF.get(view, (view,))}
     assert public - questions == expected
 

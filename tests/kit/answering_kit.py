@@ -124,10 +124,10 @@ class MemoryStream:
 class Wire:
     """Both ends of one stream."""
 
-    def __init__(self):
+    def __init__(self, getter=GETTER, provider=PROVIDER):
         self.to_provider, self.to_getter = Pipe(), Pipe()
-        self.getter_end = PeerStream(MemoryStream(PROVIDER, self.to_getter, self.to_provider), "x")
-        self.provider_end = PeerStream(MemoryStream(GETTER, self.to_provider, self.to_getter), "x")
+        self.getter_end = PeerStream(MemoryStream(provider, self.to_getter, self.to_provider), "x")
+        self.provider_end = PeerStream(MemoryStream(getter, self.to_provider, self.to_getter), "x")
 
     def asked(self):
         """Return what the getter said so far, as messages."""
@@ -208,9 +208,13 @@ class Getter:
     """A node's getter side."""
 
     def __init__(self, database):
+        self.database = database
         self.ledger = Ledger(database)
-        policy = PolicyInForce(parse_policy(CLOSED, "p"), Spending(database))
-        self.door = Door(policy, self.ledger, NETWORK)
+        self.policy = PolicyInForce(parse_policy(CLOSED, "p"), Spending(database))
+        self.door = Door(self.policy, self.ledger, NETWORK)
+
+    def set_policy(self, text):
+        self.policy.replace(self.policy.engine_of(parse_policy(text, "policy.toml")))
 
     @asynccontextmanager
     async def ask(self, wire, wanted):
@@ -356,6 +360,35 @@ class Scene:
     async def until_over(self):
         with trio.fail_after(5):
             await self.ended.wait()
+
+
+def _unknown(one):
+    return Wanted(one.cid, b"u" * 16, b"u" * 32)
+
+
+def _unproven(one):
+    return Wanted(one.cid, b"u" * 16, one.wanted.locator)
+
+
+async def _expired(one):
+    return await one.provider.link(one.cid, "old", expires_at=2)
+
+
+def _denied(view):
+    return lambda one: one.provider.set_policy(CLOSED + hides(f'hide.{view} = ["*"]'))
+
+
+REASONS = {
+    "unknown": _unknown,
+    "unproven": _unproven,
+    "ended": lambda one: one.provider.end_link("alice"),
+    "expired": _expired,
+    "withdrawn": Scene.unshare,
+    "no grant": _denied("grant"),
+    "no manifest": _denied("manifest"),
+    "no openings": _denied("openings"),
+}
+"""How a want comes to be refused: each gives what is wanted, where that is not the share as it is."""
 
 
 @asynccontextmanager

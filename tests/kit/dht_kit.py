@@ -61,8 +61,8 @@ class DhtNode:
     def peer_id(self):
         return self.host.peer_id_bytes
 
-    def provide(self, number):
-        self._provided.items[locator(number)] = ItemFacts(f"share {number}")
+    def provide(self, number, cid=""):
+        self._provided.items[locator(number)] = ItemFacts(cid or f"share {number}")
         self.dht.provide_now()
 
     def withdraw(self, number):

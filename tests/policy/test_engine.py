@@ -224,8 +224,26 @@ def test_a_want_says_what_may_follow_it():
     engine = kit.engine('to = ["anyone"]\nshow.want = ["locator", "proof", "delivered"]')
     sealed = engine.want(kit.asker(), item_cid="c", locator=b"l", proof=b"p", now=kit.NOW)
     assert sealed.view == v.WantView(b"l", b"p", requests=False, delivered=True)
-    assert sealed.record.fields == ("delivered", "locator", "proof")
-    assert sealed.record.item == "c"
+    assert [one.fields for one in sealed.records] == [("locator", "proof"), ("delivered",)]
+    assert {one.item for one in sealed.records} == {"c"}
+
+
+def test_each_part_of_a_want_names_the_rules_that_show_it():
+    engine = kit.engine(
+        'to = ["anyone"]\nshow.want = ["locator", "requests"]',
+        'to = ["members"]\nshow.want = ["proof", "requests"]',
+    )
+    asker = kit.asker(Members(kit.NETWORK))
+    sealed = engine.want(asker, item_cid="c", locator=b"l", proof=b"p", now=kit.NOW)
+    assert [(one.fields, one.rule) for one in sealed.records] == [
+        (("locator", "proof"), "r0,r1"),
+        (("requests",), "r0,r1"),
+    ]
+    engine = kit.engine(
+        'to = ["anyone"]\nshow.want = ["locator", "proof"]', 'to = ["members"]\nshow.want = ["requests"]'
+    )
+    sealed = engine.want(asker, item_cid="c", locator=b"l", proof=b"p", now=kit.NOW)
+    assert [one.rule for one in sealed.records] == ["r0", "r1"]
 
 
 # --- audiences -----------------------------------------------------------------------------------

@@ -116,40 +116,12 @@ async def test_a_catalogue_is_booked_share_by_share(tmp_path):
 # --- refusals of the want ------------------------------------------------------------------------
 
 
-def _unknown(one):
-    return Wanted(one.cid, b"u" * 16, b"u" * 32)
-
-
-def _unproven(one):
-    return Wanted(one.cid, b"u" * 16, one.wanted.locator)
-
-
-async def _expired(one):
-    return await one.provider.link(one.cid, "old", expires_at=2)
-
-
-def _denied(view):
-    return lambda one: one.provider.set_policy(CLOSED + kit.hides(f'hide.{view} = ["*"]'))
-
-
-REASONS = {
-    "unknown": _unknown,
-    "unproven": _unproven,
-    "ended": lambda one: one.provider.end_link("alice"),
-    "expired": _expired,
-    "withdrawn": kit.Scene.unshare,
-    "no grant": _denied("grant"),
-    "no manifest": _denied("manifest"),
-    "no openings": _denied("openings"),
-}
-
-
-@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("reason", kit.REASONS)
 async def test_a_want_is_refused_in_the_same_octets_at_the_next_tick(tmp_path, reason, monkeypatch):
     tick = 0.4
     monkeypatch.setattr(answering, "REFUSAL_TICK_SECONDS", tick)
     async with kit.scene(tmp_path) as one:
-        wanted = REASONS[reason](one)
+        wanted = kit.REASONS[reason](one)
         if wanted is not None and not isinstance(wanted, Wanted):
             wanted = await wanted
         await trio.sleep_until(tick * (int(trio.current_time() / tick) + 1))
@@ -263,6 +235,17 @@ async def test_what_a_getter_says_under_its_want_is_recorded_when_it_says_it(tmp
             assert await told() == {"locator", "proof", "requests"}
             await asking.delivered()
             assert await told() == {"locator", "proof", "requests", "delivered"}
+
+
+async def test_a_want_under_which_nothing_may_be_asked_is_not_said(tmp_path):
+    async with kit.scene(tmp_path) as one:
+        one.getter.set_policy(CLOSED.replace('"requests", ', ""))
+        with pytest.raises(RefusedError):
+            async with one.ask():
+                pass
+        await one.until_over()
+        assert [type(message) for message in one.wire.asked()] == [m.HelloMessage]
+        assert "want" not in {row["view"] for row in await told_entries(one.getter.ledger)}
 
 
 async def test_what_is_delivered_is_kept(tmp_path):

@@ -103,6 +103,33 @@ async def test_a_peer_that_the_policy_keeps_look_ups_from_is_passed_over(tmp_pat
         assert await getter.dht.find_providers(locator(1)) == ()
 
 
+@pytest.mark.parametrize("hidden", ['hide.lookup = ["key"]', 'hide.provide = ["addrs"]'])
+async def test_a_rule_that_comes_holds_for_servers_whose_stream_is_open(hidden, tmp_path):
+    async with run_dhts(2, tmp_path) as (getter, other):
+        await getter.meet(other)
+        other.dht.store.add(KEY, PeerRecord(peer_id(7), (addr(7),)), peer_id(7), trio.current_time())
+        assert ids(await getter.dht.find_providers(locator(1))) == [peer_id(7)]
+        rule = f'[[rule]]\nname = "not-it"\nto = ["peer:{other.host.peer_id}"]\n{hidden}\n'
+        getter.policy.replace(getter.policy.engine_of(parse_policy(CLOSED + rule, "p")))
+        assert await getter.dht.find_providers(locator(1)) == ()
+
+
+@pytest.mark.parametrize("is_newcomer", [False, True])
+async def test_a_server_from_which_one_share_is_hidden_is_told_of_the_others_alone(is_newcomer, tmp_path):
+    async with run_dhts(2, tmp_path) as (provider, holder):
+        items = 'items = ["share:bafya"]\nhide.provide = ["locator"]'
+        rule = f'[[rule]]\nname = "not-it"\nto = ["peer:{holder.host.peer_id}"]\n{items}\n'
+        provider.policy.replace(provider.policy.engine_of(parse_policy(CLOSED + rule, "p")))
+        if not is_newcomer:
+            await provider.meet(holder)
+        provider.provide(1, "bafya")
+        provider.provide(2, "bafyb")
+        if is_newcomer:
+            await provider.meet(holder)
+        await until(lambda: holds(holder, locator_multihash(locator(2))) == [provider.peer_id])
+        assert holds(holder) == []
+
+
 async def test_a_stream_that_a_server_ended_early_is_no_failure_of_it(tmp_path):
     allowance = Allowance(Limits(idle_seconds=0.05))
     async with run_dhts(2, tmp_path, allowance=allowance) as (getter, other):

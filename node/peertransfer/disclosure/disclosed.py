@@ -44,7 +44,7 @@ class Disclosed(Generic[V_co, A_co], metaclass=Unforgeable):
     view: V_co
     audience: A_co
     records: tuple[DisclosureRecord, ...]
-    """At least one; of a catalogue, one for each share in it."""
+    """At least one; of a catalogue, one for each share in it; of a want, one for each part of it."""
 
     @property
     def record(self) -> DisclosureRecord:

@@ -36,6 +36,7 @@ from peertransfer.disclosure.views import (
 )
 from peertransfer.errors import DisclosureError
 from peertransfer.policy.budget import nothing_spent
+from peertransfer.policy.combined import hiding_from_server, hiding_record, serves
 from peertransfer.policy.facts import Asker, EntryFacts, ItemFacts
 from peertransfer.policy.masking import Masking, only_shown, own_record
 from peertransfer.policy.matching import RuleIndex, Verdict
@@ -166,10 +167,11 @@ class Engine:
         Look-ups and provider records are decided for all servers at once. Where a rule hides those from
         this very peer, the shell must not count it among the servers.
         """
-        question = self._index.of_peer(asker, now)
-        provide = self._index.verdict("provide", question).hidden.keys()
-        lookup = self._index.verdict("lookup", question).hidden.keys()
-        return provide.isdisjoint(("locator", "addrs", "private_addrs")) and "key" not in lookup
+        return not hiding_from_server(self._index, self._index.of_peer(asker, now))
+
+    def may_tell_server(self, asker: Asker, item: ItemFacts, now: int) -> bool:
+        """Tell whether a record of an item that is sealed for the DHT's servers may go to this one."""
+        return not hiding_record(self._index, asker, item, now)
 
     # --- the getter's side -------------------------------------------------------------------------
 
@@ -182,7 +184,13 @@ class Engine:
         if "locator" not in verdict or "proof" not in verdict:
             return denial("want", verdict, item)
         view = WantView(locator, proof, requests="requests" in verdict, delivered="delivered" in verdict)
-        return _sealed_for_peer(view, asker, verdict, filled(view), item)
+        audience, shown = OnePeer(asker.peer_id), filled(view)
+        # A record for each part: they go out one after the other, and perhaps by different rules.
+        parts = (("locator", "proof"), *((name,) for name in shown if name in {"requests", "delivered"}))
+        records = (
+            record_of("want", asker.network_id, audience, item, part, verdict.showing(part)) for part in parts
+        )
+        return seal(view, audience, *records)
 
     def want_catalogue(self, asker: Asker, *, now: int) -> Decision[WantView, OnePeer]:
         """Decide whether a provider (the ``asker``) is asked what it lists; no item is named by that."""
@@ -340,15 +348,7 @@ class Engine:
         return self._index.holding("content", question) | self._index.holding("openings", question)
 
     def _serves(self, question: Question, item: ItemFacts, now: int) -> bool:
-        return (
-            not item.is_expired(now)
-            and "proof" in self._index.verdict("grant", question)
-            and "octets" in self._index.verdict("manifest", question)
-            and (
-                bool(self._index.verdict("openings", question).shown)
-                or self._index.verdicts("openings", question).could_show
-            )
-        )
+        return not item.is_expired(now) and serves(self._index, question)
 
     def _under_way(self, asker: Asker, item: ItemFacts, now: int) -> Question:
         budget = self._index.budget(asker.network_id, asker.peer_id, now, is_under_way=True)

@@ -1,6 +1,7 @@
-"""What would this peer see of this item, field by field, and by which rule?
+"""What do the rules show this peer of this item, field by field, and by which rule?
 
-It asks the same index as the engine and seals nothing, so that what is explained is what is decided.
+It asks the same index as the engine and seals nothing, so that what is explained is what is decided. Whether
+a peer gets as far as a field that is shown is told elsewhere (``policy.outlook``).
 Spec: CLI.md, ``policy explain``.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from peertransfer.disclosure.views import VIEW_FIELDS
+from peertransfer.policy.combined import TO_SERVERS
 from peertransfer.policy.facts import ItemFacts
 from peertransfer.policy.matching import RuleIndex, Verdict
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 _OF_ENTRY: Final = ("openings", "content")
 _OF_ITEM: Final = (*_OF_ENTRY, "want", "catalogue", "manifest", "grant")
-_FOR_DHT: Final = {"provide": ("locator", "addrs", "private_addrs"), "lookup": ("key",)}
-"""Fields that are decided for all the DHT's servers at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Explainer:
     """Explains the decisions of one policy."""
 
     def __init__(self, policy: Policy) -> None:
-        self._index = RuleIndex(policy)
+        self.index = RuleIndex(policy)
+        """The rules as they are asked."""
 
     def explain(
         self, asker: Asker, item: ItemFacts, entry: EntryFacts | None = None, *, now: int
@@ -47,9 +48,9 @@ class Explainer:
         Look-ups and this host's own provider records go to all the DHT's servers at once; they are
         explained for those of the asker's network. No limit is taken to be reached.
         """
-        asked = _Asked(self._index, asker, item, entry, now)
+        asked = _Asked(self.index, asker, item, entry, now)
         found = {
-            f"{view}.{name}": _explained(asked.verdict(view, name), name)
+            f"{view}.{name}": explained(asked.verdict(view, name), name)
             for view, names in VIEW_FIELDS.items()
             for name in names
         }
@@ -80,7 +81,7 @@ class _Asked:
         return self._known[view, of]
 
     def _of(self, view: str, name: str) -> str:
-        if name in _FOR_DHT.get(view, ()):
+        if name in TO_SERVERS.get(view, ()):
             return "dht"
         if view in _OF_ENTRY and not name.startswith("share_"):
             return "entry"
@@ -101,6 +102,7 @@ class _Asked:
         return index.verdict(view, question)
 
 
-def _explained(verdict: Verdict, name: str) -> Explanation:
+def explained(verdict: Verdict, name: str) -> Explanation:
+    """Return what a verdict says of one field."""
     rules = verdict.hidden.get(name) or verdict.shown.get(name) or frozenset[str]()
     return Explanation(name in verdict, ",".join(sorted(rules)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import trio
@@ -232,14 +233,15 @@ class Answering:
     async def _grant(self, locator: bytes, proof: bytes) -> bool:
         arrived = trio.current_time()
         found = await self._shares.find(self._network_id, locator)
-        if await self._say_yes(found, locator, proof):
+        proven = self._proven(found, locator, proof)
+        if proven is not None and await self._say_yes(proven, locator):
             return True
         await self._door.refused(
             peer_id=self.peer_id,
             view="grant",
             item=found.manifest_cid if found else "",
             now=wall_clock(),
-            link=next((one.link_id for one in self._stream.proven if isinstance(one, LinkHolders)), ""),
+            link=proven.name if proven else "",
         )
         tick = REFUSAL_TICK_SECONDS * (int(arrived / REFUSAL_TICK_SECONDS) + 1)
         while tick <= trio.current_time():
@@ -248,21 +250,26 @@ class Answering:
         await self._refuse(RefusalCode.REFUSED, 0)
         return False
 
-    async def _say_yes(self, link: LiveLink | None, locator: bytes, proof: bytes) -> bool:
+    def _proven(self, link: LiveLink | None, locator: bytes, proof: bytes) -> LiveLink | None:
+        """Return the link that the want proves to hold, if it leads anywhere now."""
         # An unknown locator is checked by the same code, against a secret that nobody has.
         secret = secrets.token_bytes(16) if link is None else link.secret
         is_proven = check_proof(secret, Role.GETTER, self._machine.transcript(locator), proof)
-        if link is None or not is_proven or not link.is_live(wall_clock()):
-            return False
-        self._stream.prove(LinkHolders(link.name))
+        return link if link is not None and is_proven and link.is_live(wall_clock()) else None
+
+    async def _say_yes(self, link: LiveLink, locator: bytes) -> bool:
         try:
             share = await self._shares.load(link.manifest_cid)
         except NotFoundError:
             return False  # it was withdrawn meanwhile
-        granted = Granted(self._door, self._shares, share, link, self._asker())
-        yes = await granted.yes(prove(secret, Role.PROVIDER, self._machine.transcript(locator)))
+        asker, holders = self._asker(), LinkHolders(link.name)
+        asker = replace(asker, audiences=asker.audiences | {holders})
+        granted = Granted(self._door, self._shares, share, link, asker)
+        yes = await granted.yes(prove(link.secret, Role.PROVIDER, self._machine.transcript(locator)))
         if yes is None:
             return False
+        # Not before: a rule on link holders must not make a no to one differ from that to a stranger.
+        self._stream.prove(holders)
         self._granted = granted
         self._patience.is_granted = True
         self._stream.carry_transfer()

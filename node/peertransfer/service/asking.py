@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 import trio
 
+from peertransfer.disclosure.disclosed import Disclosed
 from peertransfer.disclosure.views import Hello
 from peertransfer.errors import PeerTimeoutError, PeertransferError, RefusedError, StreamLostError
 from peertransfer.exchange import events as e
@@ -29,7 +30,6 @@ from peertransfer.wire.messages import VERSION
 
 if TYPE_CHECKING:
     from peertransfer.disclosure.audience import OnePeer
-    from peertransfer.disclosure.disclosed import Disclosed
     from peertransfer.disclosure.frame import SealedFrame
     from peertransfer.disclosure.views import WantView
     from peertransfer.net.peer_stream import PeerStream
@@ -50,6 +50,8 @@ MAX_REQUESTS = 8
 SILENCE_SECONDS = 10.0
 """A provider that owes an answer and says nothing for so long is silent."""
 READ_SIZE = 1 << 20
+_OF_WANT = frozenset({"locator", "proof"})
+"""The fields that go with the want itself; what else it lets out goes later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Asking:
         """Record a further field of the want before it goes out for the first time."""
         async with self._letting_out:
             if field not in self._let_out:
-                await self._door.record(self._want, (field,), now=wall_clock())
+                await self._door.record(self._want, frozenset({field}), now=wall_clock())
                 self._let_out.add(field)
 
     # --- the reader --------------------------------------------------------------------------------
@@ -315,8 +317,12 @@ async def _want(stream: PeerStream, machine: Getter, door: Door, asker: Asker, w
             asker, item_cid=wanted.cid, locator=wanted.locator, proof=machine.want_proof(), now=now
         )
     )
+    if isinstance(decision, Disclosed) and not decision.view.requests:
+        raise RefusedError(
+            "Your own policy lets no request out", 'Allow `want = ["requests"]` in policy.toml.'
+        )  # a want under which nothing may be asked would tell what is wanted for nothing
     # What is said under the want is recorded when it is said: a provider that refuses is told no more.
-    want = await door.release(decision, peer_id=stream.peer_id, now=now, parts=("locator", "proof"))
+    want = await door.release(decision, peer_id=stream.peer_id, now=now, parts=_OF_WANT)
     if want is None:
         raise RefusedError("Your own policy lets no want out", "Allow `want` in policy.toml.")
     if wanted is not None:

@@ -15,6 +15,8 @@ import trio
 from peertransfer.content.locator import locator_multihash
 from peertransfer.errors import ReachError, RemoteError
 from peertransfer.kademlia.republish import Republisher
+from peertransfer.net.addresses import peer_id_text
+from peertransfer.policy.facts import Asker
 from peertransfer.service.facts import wall_clock
 from peertransfer.wire.kad_codec import encode_add_provider
 
@@ -58,6 +60,7 @@ class DhtProviding:
         streams: KadStreams,
         provided: ProvidedNow,
     ) -> None:
+        self._runtime = runtime
         self._host = runtime.host
         self._network_id = runtime.network_id
         self._door = door
@@ -98,10 +101,11 @@ class DhtProviding:
 
     async def _provide_due(self, wanted: dict[bytes, tuple[bytes, ItemFacts]], lookups: DhtLookups) -> None:
         for key in self._republisher.due(trio.current_time()):
-            frame = await self._record(*wanted[key])
+            name, item = wanted[key]
+            frame = await self._record(name, item)
             holders = []
             if frame is not None:
-                closest = await lookups.closest(key)
+                closest = [one for one in await lookups.closest(key) if self._may_learn(one, item)]
                 holders = [one.peer_id for one in closest if await self._tell(one, frame)]
             self._republisher.provided(
                 key,
@@ -119,10 +123,13 @@ class DhtProviding:
                 due.setdefault(key, []).append(one)
         deaf: set[bytes] = set()
         for key, peers in due.items():
-            frame = await self._record(*wanted[key])
+            name, item = wanted[key]
+            frame = await self._record(name, item)
             if frame is None:
                 continue
             for one in peers:
+                if not self._may_learn(one, item):
+                    continue
                 if one.peer_id not in deaf and await self._tell(one, frame):
                     self._republisher.told(key, one.peer_id)
                 else:
@@ -138,6 +145,12 @@ class DhtProviding:
         )
         disclosed = await self._door.release(decision, peer_id="", now=now)
         return None if disclosed is None else encode_add_provider(disclosed, self._host.peer_id_bytes)
+
+    def _may_learn(self, one: PeerRecord, item: ItemFacts) -> bool:
+        """Tell whether this very server may be told of an item: what is sealed is sealed for all of them."""
+        proven = self._runtime.proven_on_connection()
+        asker = Asker(self._network_id, peer_id_text(one.peer_id), proven)
+        return self._door.engine.may_tell_server(asker, item, wall_clock())
 
     async def _tell(self, one: PeerRecord, frame: SealedFrame) -> bool:
         try:

@@ -14,7 +14,8 @@ import trio
 from peertransfer.disclosure.audience import DhtServers
 from peertransfer.errors import PeerTimeoutError, ReachError, StreamLostError
 from peertransfer.net.addresses import multiaddrs_of_record, peer_id_text
-from peertransfer.service.facts import asker_of, wall_clock
+from peertransfer.policy.facts import Asker
+from peertransfer.service.facts import wall_clock
 from peertransfer.wire.kad_codec import KadMessage, answer_reader, decode_kad
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class KadStreams:
 
     async def _on_stream(self, one: PeerRecord, use: Callable[[_KadStream], Awaitable[T]]) -> T:
         """Use the stream to a peer; a new one where it is over, because servers end idle ones."""
+        self._check_may_serve(one.peer_id)
         known = self._streams.get(one.peer_id)
         if known is not None and not known.is_broken:
             try:
@@ -96,10 +98,6 @@ class KadStreams:
         stream = await self._host.open_stream(peer_id, self._protocol)
         # Whoever speaks this DHT protocol behind the PSK serves it, unless the policy says otherwise.
         self._runtime.prove_membership(stream)
-        asker = asker_of(stream, self._runtime.network_id)
-        if not self._door.engine.may_use_as_server(asker, wall_clock()):
-            await stream.aclose()
-            raise ReachError("The policy lets this peer not serve as a DHT server", peer=peer_id)
         stream.prove(DhtServers(self._runtime.network_id))
         former = self._streams.get(one.peer_id)
         if former is not None and not former.is_broken:  # another task was quicker
@@ -107,6 +105,13 @@ class KadStreams:
             return former
         self._streams[one.peer_id] = _KadStream(stream)
         return self._streams[one.peer_id]
+
+    def _check_may_serve(self, peer_id: bytes) -> None:
+        """Refuse to use a peer from which the policy in force hides what goes to all servers."""
+        peer = peer_id_text(peer_id)
+        asker = Asker(self._runtime.network_id, peer, self._runtime.proven_on_connection())
+        if not self._door.engine.may_use_as_server(asker, wall_clock()):
+            raise ReachError("The policy lets this peer not serve as a DHT server", peer=peer)
 
 
 class _KadStream:

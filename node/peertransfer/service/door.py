@@ -6,7 +6,6 @@ Spec: ARCHITECTURE.md 3.8.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from peertransfer.disclosure.disclosed import Decision, Denied, Disclosed, DisclosureRecord
@@ -14,8 +13,6 @@ from peertransfer.disclosure.views import View
 from peertransfer.policy.engine import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from peertransfer.disclosure.audience import Audience
     from peertransfer.policy.rules import Policy
     from peertransfer.service.spending import Spending
@@ -55,7 +52,7 @@ class Door:
         return self._policy.engine
 
     async def release(
-        self, decision: Decision[V, A], *, peer_id: str, now: int, parts: Collection[str] | None = None
+        self, decision: Decision[V, A], *, peer_id: str, now: int, parts: frozenset[str] | None = None
     ) -> Disclosed[V, A] | None:
         """Record ``decision`` and return what may leave, or ``None``.
 
@@ -65,7 +62,8 @@ class Door:
             decision: the engine's.
             peer_id: who gets the view, or asked for it.
             now: Unix seconds.
-            parts: the fields that go out now; each other one takes ``record`` before it does. ``None``: all.
+            parts: the fields that go out now, of whole records; each other one takes ``record`` before it
+                does. ``None``: all.
 
         Raises:
             StoreError: the ledger can't be written; then nothing leaves.
@@ -80,13 +78,13 @@ class Door:
         await self.record(decision, parts, now=now)
         return decision
 
-    async def record(self, disclosed: Disclosed[V, A], parts: Collection[str] | None, *, now: int) -> None:
+    async def record(self, disclosed: Disclosed[V, A], parts: frozenset[str] | None, *, now: int) -> None:
         """Record that these fields of a view that was released go out now; ``None``: all of them.
 
         Raises:
             StoreError: the ledger can't be written; then nothing may leave.
         """
-        records = disclosed.records if parts is None else [_cut(one, parts) for one in disclosed.records]
+        records = [one for one in disclosed.records if parts is None or parts >= set(one.fields)]
         # A view that shows nothing discloses nothing.
         await self._ledger.record([one for one in records if one.fields], now=now)
 
@@ -110,7 +108,3 @@ class Door:
         if octets:
             await self._ledger.record([record], octets, now=now)
             await self._policy.spending.save()
-
-
-def _cut(record: DisclosureRecord, parts: Collection[str]) -> DisclosureRecord:
-    return replace(record, fields=tuple(one for one in record.fields if one in parts))

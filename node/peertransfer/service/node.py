@@ -92,6 +92,7 @@ class Node:
         self._sharing = Sharing(database, self._shares, self._hosts, self._networks)
         self._getting = Getting(database, self._hosts, config.free_disk_floor)
         self._listing = Listing(self._hosts, self._peers)
+        self._reading_policy = trio.Lock()
         self.stopping = trio.Event()
 
     # --- life --------------------------------------------------------------------------------------
@@ -261,7 +262,7 @@ class Node:
 
     async def policy_show(self) -> Answer:
         """Tell the rules in force."""
-        return dict(describe(self._policy.engine.policy))
+        return dict(await trio.to_thread.run_sync(describe, self._policy.engine.policy))
 
     async def policy_check(self, text: str, file: str) -> Answer:
         """Tell whether a policy is valid."""
@@ -284,8 +285,9 @@ class Node:
 
     async def take_policy(self) -> Policy:
         """Read ``policy.toml`` anew; a mistake in it keeps the policy in force."""
-        policy = await trio.to_thread.run_sync(read_policy, self._home.policy_path)
-        self._policy.replace(await trio.to_thread.run_sync(self._policy.engine_of, policy))
+        async with self._reading_policy:  # so that what was read last is in force last
+            policy = await trio.to_thread.run_sync(read_policy, self._home.policy_path)
+            self._policy.replace(await trio.to_thread.run_sync(self._policy.engine_of, policy))
         return policy
 
     async def ledger(self, **asked: object) -> Answer:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from peertransfer.disclosure.audience import LinkHolders
+from peertransfer.disclosure.audience import Audience, LinkHolders, Members
 from peertransfer.membership.network import OPEN
 from peertransfer.net.addresses import AddressReach, reach_of
-from peertransfer.policy.explain import Explainer
 from peertransfer.policy.facts import Asker, ItemFacts
+from peertransfer.policy.outlook import Outlook, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +42,11 @@ def who_could_reach(listen_addrs: Sequence[str], network_name: str, network_id: 
 
 def what_a_finder_learns(link: Link, item: ItemFacts, policy: Policy, now: int) -> list[str]:
     """Say what somebody learns who finds the link at ``now`` (Unix seconds)."""
-    asker = Asker(link.network_id, "", frozenset({LinkHolders(item.link_id)}))
-    explained = Explainer(policy).explain(asker, item, now=now)
+    # Whoever reaches a host of a private network is a member of it.
+    members = frozenset[Audience]() if link.network_id == OPEN else frozenset({Members(link.network_id)})
+    asker = Asker(link.network_id, "", members | {LinkHolders(item.link_id)})
+    standing = Standing(is_served=True, is_listed=True)
+    explained = Outlook(policy).explain(asker, item, standing=standing, now=now)
     fields = [name.removeprefix("openings.") for name in explained if name.startswith("openings.")]
     shown = sorted(name.removeprefix("share_") for name in fields if explained[f"openings.{name}"].shown)
     sentences = [

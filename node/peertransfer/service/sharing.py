@@ -101,7 +101,7 @@ class Sharing:
             "skipped": [{"path": str(path), "reason": reason} for path, reason in imported.skipped],
             "twins": list(imported.twins or ()),
             "reach": self._reach(running),
-            "finder_learns": self._finder_learns(running, link, stored, item.labels),
+            "finder_learns": await self._finder_learns(running, link, stored, item.labels),
         }
 
     async def unshare(self, ref: str) -> dict[str, object]:
@@ -168,7 +168,7 @@ class Sharing:
             **described_link(stored, wall_clock(), share.expires_at),
             "network_id": link.network_id,
             "addrs": list(link.addrs),
-            "finder_learns": self._finder_learns(running, link, stored, share.labels),
+            "finder_learns": await self._finder_learns(running, link, stored, share.labels),
         }
 
     async def end_link(self, ref: str) -> dict[str, object]:
@@ -235,12 +235,13 @@ class Sharing:
         network = running.network
         return who_could_reach(running.runtime.host.listen_addrs, network.name, network.network_id)
 
-    def _finder_learns(
+    async def _finder_learns(
         self, running: RunningHost, link: Link, stored: StoredLink, labels: Sequence[str]
     ) -> list[str]:
         now = wall_clock()
         item = ItemFacts(stored.manifest_cid, tuple(labels), stored.name, 0, now)
-        return what_a_finder_learns(link, item, running.runtime.door.engine.policy, now)
+        policy = running.runtime.door.engine.policy
+        return await trio.to_thread.run_sync(what_a_finder_learns, link, item, policy, now)
 
 
 def _described(item: SharedItem) -> dict[str, object]:
