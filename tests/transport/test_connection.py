@@ -159,13 +159,13 @@ async def test_what_was_written_leaves_before_we_hang_up(pair, nursery):
 async def test_octets_land_in_the_memory_that_is_named_for_them_in_their_order(pair, nursery):
     ours, theirs = await streams_of(*pair)
     octets = random.Random(1).randbytes(3 * MIB)
-    await ours.write_pieces([b"second"])
+    await ours.write_pieces([b"twobest"])
     nursery.start_soon(ours.write_pieces, [octets])
-    assert await theirs.read(3) == b"sec"
-    memory = bytearray(3 + 3 * MIB)
+    assert await theirs.read(3) == b"two"
+    memory = bytearray(4 + 3 * MIB)
     assert await theirs.read_into(memoryview(memory)[: 2 * MIB], 5) == 2 * MIB
-    assert await theirs.read_into(memoryview(memory)[2 * MIB :], 5) == MIB + 3
-    assert memory == b"ond" + octets
+    assert await theirs.read_into(memoryview(memory)[2 * MIB :], 5) == MIB + 4
+    assert memory == b"best" + octets
 
 
 async def test_memory_that_is_not_filled_in_time_or_at_the_end_says_how_far_it_is(pair):
