@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_transfers_follow_adds_a_line_for_each_that_changed_under_the_same_colum
         node.answers["transfers"] = {"transfers": [done, {**moving, "octets_done": percent << 20}]}
 
     next_round()
-    monkeypatch.setattr(get_commands.time, "sleep", next_round)
+    monkeypatch.setattr(get_commands, "time", SimpleNamespace(sleep=next_round))  # not that of other threads
     lines = cli("transfers", "--follow").out.splitlines()
     assert [line.split()[0] for line in lines] == ["TRANSFER", "t1", "t2", "t2", "t2"]
     assert len({line.index("two") for line in lines[2:]} | {lines[0].index("WHAT")}) == 1
@@ -166,7 +167,7 @@ def test_transfers_follow_prints_changes_until_it_is_interrupted(cli, node, monk
         if len(rounds) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(get_commands.time, "sleep", next_round)
+    monkeypatch.setattr(get_commands, "time", SimpleNamespace(sleep=next_round))  # not that of other threads
     outcome = cli("transfers", "--follow", "--json")
     assert outcome.code == 0
     assert [json.loads(line) for line in outcome.out.splitlines()] == [
