@@ -8,11 +8,8 @@ import socket
 import pytest
 import trio
 from attacker_kit import KIB, MIB, RawPeer, data, fin, host_of, proposal, syn, until, until_hung_up
-from kad_kit import sealed
+from handler_kit import echo, frame_for
 
-from peertransfer.disclosure import views as v
-from peertransfer.disclosure.audience import OnePeer
-from peertransfer.disclosure.frame import seal_frame
 from peertransfer.net.host import NetworkHost
 from peertransfer.transport import connection as shell
 from peertransfer.transport.ending import EndReason
@@ -25,15 +22,6 @@ LENGTHS = [0, 1, 256 * KIB, 256 * KIB + 1, 16 * MIB, 16 * MIB + 1, (1 << 32) - 1
 FLAGS = [0, 1, 2, 4, 8, 15, 0xFFF0]
 OPEN, ENDED, OURS, UNKNOWN, SESSION = 1, 3, 2, 5, 0
 """Numbers of streams: one that is open, one that the peer has ended, one of ours, and the connection's own."""
-
-
-def frame_for(peer_id, *body):
-    return seal_frame(sealed(v.AgentView("x"), OnePeer(peer_id)), b"", tuple(map(memoryview, body)))
-
-
-async def echo(stream):
-    while octets := await stream.receive():
-        await stream.send(frame_for(stream.peer_id, octets))
 
 
 async def give(stream):

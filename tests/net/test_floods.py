@@ -30,11 +30,9 @@ from attacker_kit import (
     until,
     until_hung_up,
 )
-from kad_kit import sealed
+from handler_kit import echo, frame_for
+from loop_kit import turns_within
 
-from peertransfer.disclosure import views as v
-from peertransfer.disclosure.audience import OnePeer
-from peertransfer.disclosure.frame import seal_frame
 from peertransfer.net.host import NetworkHost
 from peertransfer.transport.limits import Limits
 from peertransfer.transport.yamux_frames import ACK, GO_AWAY, PING, SYN, WINDOW_UPDATE, pack_header
@@ -43,15 +41,6 @@ pytestmark = pytest.mark.swarm
 
 ECHO, GIVE, SINK = "/test/echo/1.0.0", "/test/give/1.0.0", "/test/sink/1.0.0"
 CONNECT_SECONDS = 2.0
-
-
-def frame_for(peer_id, *body):
-    return seal_frame(sealed(v.AgentView("x"), OnePeer(peer_id)), b"", tuple(map(memoryview, body)))
-
-
-async def echo(stream):
-    while octets := await stream.receive():
-        await stream.send(frame_for(stream.peer_id, octets))
 
 
 async def give(stream):
@@ -117,25 +106,6 @@ def peak_within(octets):
     before = memory("VmRSS")
     yield
     assert memory("VmHWM") - before < octets
-
-
-@contextlib.asynccontextmanager
-async def turns_within(seconds):
-    """Have no turn of the loop take more of this thread's time than this, whatever else the machine does."""
-    worst = 0.0
-
-    async def watch():
-        nonlocal worst
-        while True:
-            before = time.thread_time()
-            await trio.sleep(0)
-            worst = max(worst, time.thread_time() - before)
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(watch)
-        yield
-        nursery.cancel_scope.cancel()
-    assert worst < seconds
 
 
 # --- sockets without a peer (findings 4 and 5) -------------------------------------------------------

@@ -163,6 +163,7 @@ class Connection(IMuxedConn):
         for stream in self._streams.values():
             stream.lose()
         self._streams.clear()
+        self._placing = None
         self.session.end()
         self.ending.be_over(reason)
 
@@ -214,7 +215,8 @@ class Connection(IMuxedConn):
 
     def forget(self, number: int) -> None:
         """Drop a stream that nobody reads any more."""
-        self._streams.pop(number, None)
+        if self._streams.pop(number, None) is self._placing:
+            self._placing = None
 
     def _added(self, number: int) -> YamuxStream:
         stream = self._streams[number] = YamuxStream(self, number)
