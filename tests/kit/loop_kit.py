@@ -1,9 +1,21 @@
 """How long do others wait for their turn of the event loop?"""
 
 import contextlib
+import gc
 import time
 
 import trio
+
+
+@contextlib.contextmanager
+def no_garbage():
+    """Collect no garbage meanwhile: a collection looks at all that other tests of this process have left."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextlib.asynccontextmanager

@@ -1,11 +1,10 @@
 """What takes long is done beside the event loop, by CPU time of its thread, whatever else the machine does."""
 
 import contextlib
-import gc
 
 import node_kit
 import pytest
-from loop_kit import turns_within
+from loop_kit import no_garbage, turns_within
 
 from peertransfer.policy.parse import MAX_RULES
 from peertransfer.store.home import open_home
@@ -18,13 +17,9 @@ RULE = '\n[[rule]]\nname = "r{0}"\nto = ["link:l{0}"]\nshow.grant = ["proof"]\n'
 @contextlib.asynccontextmanager
 async def steps_within(seconds):
     """Have no step of the loop take more of this thread's time; what garbage costs is not counted here."""
-    gc.collect()
-    gc.disable()
-    try:
+    with no_garbage():
         async with turns_within(seconds):
             yield
-    finally:
-        gc.enable()
 
 
 async def test_a_policy_of_ten_thousand_rules(tmp_path):

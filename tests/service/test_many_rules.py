@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 from answering_kit import GETTER
+from loop_kit import no_garbage
 from node_kit import running
 
 from peertransfer.policy.preset import CLOSED
@@ -38,10 +39,11 @@ class Steps(trio.abc.Instrument):
 @asynccontextmanager
 async def measured():
     steps = Steps()
-    trio.lowlevel.add_instrument(steps)
-    yield steps
-    await trio.lowlevel.checkpoint()  # so that the last step has an end
-    trio.lowlevel.remove_instrument(steps)
+    with no_garbage():
+        trio.lowlevel.add_instrument(steps)
+        yield steps
+        await trio.lowlevel.checkpoint()  # so that the last step has an end
+        trio.lowlevel.remove_instrument(steps)
 
 
 DONE = {

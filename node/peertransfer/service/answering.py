@@ -142,28 +142,26 @@ class Answering:
 
     async def _hear(self, send: trio.MemorySendChannel[e.ProviderEvent]) -> None:
         with send:
-            await self._hear_until_end(send)
-
-    async def _hear_until_end(self, send: trio.MemorySendChannel[e.ProviderEvent]) -> None:
-        while True:
-            event = self._machine.next_event()
-            if event is None:
-                octets = await self._patience.receive(
-                    in_request=self._machine.is_in_frame, is_owed=self._is_owed
-                )
-                if octets:
-                    self._machine.receive_data(octets)
+            while True:
+                event = self._machine.next_event()
+                if event is None:
+                    await self._feed()
+                elif isinstance(event, e.RequestCancelled):
+                    self._cancelled.add(event.request_id)
+                elif isinstance(event, e.StreamEnded):
+                    if not event.clean:
+                        raise StreamLostError("the getter ended the stream", peer=self.peer_id)
+                    return
                 else:
-                    self._machine.receive_eof()
-            elif isinstance(event, e.RequestCancelled):
-                self._cancelled.add(event.request_id)
-            elif isinstance(event, e.StreamEnded):
-                if not event.clean:
-                    raise StreamLostError("the getter ended the stream", peer=self.peer_id)
-                return
-            else:
-                await self._stream.take_request()
-                await send.send(event)
+                    await self._stream.take_request()
+                    await send.send(event)
+
+    async def _feed(self) -> None:
+        octets = await self._patience.receive(in_request=self._machine.is_in_frame, is_owed=self._is_owed)
+        if octets:
+            self._machine.receive_data(octets)
+        else:
+            self._machine.receive_eof()
 
     async def _prepare(
         self,

@@ -12,7 +12,6 @@ should wait; but not where rules have limits, which must be booked before anybod
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import trio
@@ -134,11 +133,14 @@ class Granted:
             self._is_booked = True
         return self._content if isinstance(self._content, Disclosed) else None
 
+    def _basis_at(self, now: int) -> tuple[Engine, frozenset[str]]:
+        engine = self._door.engine
+        return engine, engine.basis(self.asker, self._item, now)
+
     def _is_outdated(self, now: int) -> bool:
         """Tell whether content must be decided anew; a no by a limit may be a yes in the next minute."""
-        basis = (self._door.engine, self._door.engine.basis(self.asker, self._item, now))
         is_no = not isinstance(self._content, Disclosed)
-        return basis != self._basis or (is_no and now // 60 != self._decided_at // 60)
+        return self._basis_at(now) != self._basis or (is_no and now // 60 != self._decided_at // 60)
 
     async def _decided(self, decide: Callable[[Engine], Decision[V, OnePeer]]) -> Decision[V, OnePeer]:
         """Decide in a thread where that may be; again where another policy came into force meanwhile."""
@@ -149,17 +151,20 @@ class Granted:
         return decide(engine)
 
     async def _decide_beside(self, now: int) -> None:
-        engine = self._door.engine
-        basis = (engine, engine.basis(self.asker, self._item, now))
-        self._content = await trio.to_thread.run_sync(
-            partial(engine.content, self.asker, self._item, self.share.entry_facts, now=now)
-        )
-        self._basis, self._decided_at, self._is_booked = basis, now, False
+        basis = self._basis_at(now)
+        self._note(basis, await trio.to_thread.run_sync(self._content_by, basis[0], now), now)
 
     def _decide(self, now: int) -> None:
-        engine = self._door.engine
-        self._basis = (engine, engine.basis(self.asker, self._item, now))
-        self._content = engine.content(self.asker, self._item, self.share.entry_facts, now=now)
+        basis = self._basis_at(now)
+        self._note(basis, self._content_by(basis[0], now), now)
+
+    def _content_by(self, engine: Engine, now: int) -> Decision[ContentView, OnePeer]:
+        return engine.content(self.asker, self._item, self.share.entry_facts, now=now)
+
+    def _note(
+        self, basis: tuple[Engine, frozenset[str]], content: Decision[ContentView, OnePeer], now: int
+    ) -> None:
+        self._basis, self._content = basis, content
         self._decided_at, self._is_booked = now, False
 
     async def _lets_go(self, entries: Iterable[int], now: int) -> bool:

@@ -24,7 +24,7 @@ SHARES = 4
 LEAST_BATCH = 1 << 13
 """Octets that a connection may always seal at once, however little memory is left."""
 SEALED_COPIES = 2
-"""What is sealed is there twice: in clear, in one piece, and as records."""
+"""What is sealed a little at a time is there twice: in clear, in one piece, and as records."""
 WAKE_SIZE = 1 << 20
 """Octets that are given back before whoever waits for memory looks again."""
 

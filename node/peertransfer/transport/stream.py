@@ -33,6 +33,7 @@ SMALL = 1 << 14
 RECEIVE_SIZE = 1 << 20
 """Octets taken from a socket at once, at most."""
 LEAST_APPETITE = 1 << 12
+"""Octets that are taken where nobody has named memory yet: the head of what comes next is among them."""
 ROOM_OVERHEAD = 1 << 10
 """Heads and tags of a MiB."""
 _NO_ROOM = memoryview(bytearray())
@@ -49,8 +50,9 @@ class YamuxStream(IMuxedStream):
         self._session = connection.session
         self._pieces: deque[memoryview] = deque()
         self._room = _NO_ROOM
-        self._names_room = False
         """What a reader waits to have filled."""
+        self._names_room = False
+        """Whether a reader ever did: then it will again."""
         self._is_ended = False
         self._is_lost = False
         self._is_closed = False
