@@ -38,8 +38,8 @@ class Steps(trio.abc.Instrument):
 
 @asynccontextmanager
 async def measured():
-    steps = Steps()
     with no_garbage():
+        steps = Steps()
         trio.lowlevel.add_instrument(steps)
         yield steps
         await trio.lowlevel.checkpoint()  # so that the last step has an end
